@@ -1,0 +1,1 @@
+"""Components that run inside Rasa (Python 3.10). They import nothing else of `bot`."""
