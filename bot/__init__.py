@@ -1,0 +1,1 @@
+"""The Baclofen Helper. What is where: docs/architecture.md."""

@@ -26,7 +26,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=deep)
             if key in seen:
                 mark = key_node.start_mark
                 raise ContentError(f"{mark.name}:{mark.line + 1}: the key {key!r} stands twice.")
@@ -129,7 +129,8 @@ def _articles(path: Path) -> dict[str, dict[str, Any]]:
     data = load_yaml(path)
     if not isinstance(data, dict) or not isinstance(data.get("articles"), dict):
         raise ContentError(f"{path}: wants one key 'articles' with an entry for each article.")
-    return data["articles"]
+    articles: dict[str, dict[str, Any]] = data["articles"]
+    return articles
 
 
 def _source(where: str, row: Any, articles: dict[str, dict[str, Any]]) -> Source:

@@ -137,7 +137,7 @@ class Assistant:
             AssistantUnavailable: dead, slow, silent or garbled.
         """
         self._circuit.check()
-        call = {
+        call: dict[str, object] = {
             "conversation": conversation,
             "text": neutralised(text),
             "context": {k: neutralised(v) for k, v in (context or {}).items()},

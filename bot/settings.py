@@ -35,7 +35,7 @@ class Settings:
     language: str = "en"
     centre_file: Path = PROJECT / "bot" / "centre" / "centre.yml"
     cors_origins: tuple[str, ...] = ()
-    max_body: int = 65_536
+    max_body: int = 2_000_000
     max_text: int = 2_000
     messages_per_minute: int = 20
     messages_per_address_per_minute: int = 120

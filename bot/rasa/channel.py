@@ -5,7 +5,7 @@ dialogue. This one parses once, returns what was understood beside what is to be
 a failure its own status. Only the helper (bot/assistant.py) calls it.
 
     POST /webhooks/helper/turn  {"conversation": "...", "text": "...", "context": {...}}
-    200  {"replies": [{"response": "utter_x", "text": "..."}], "understood": {...}, "active_form": null}
+    200  {"replies": [{"response": "utter_x", ...}], "understood": {...}, "active_form": null}
     400 / 500 / 503  {"error": "..."}
     GET  /webhooks/helper/ready  200 when a model is loaded, 503 otherwise
 """
@@ -78,7 +78,7 @@ class HelperChannel(InputChannel):
                 return response.json({"error": "conversation and text must be strings"}, status=400)
             try:
                 return response.json(await _answer(agent, **call))
-            except Exception as error:  # the caller has a reply of its own; it needs a status
+            except Exception as error:  # noqa: BLE001  the caller has a reply of its own; it needs a status
                 logger.error("A turn failed: %s", type(error).__name__)
                 return response.json({"error": type(error).__name__}, status=500)
 

@@ -4,8 +4,8 @@
 - `tie`: two or three answers are plausible; the helper asks "Did you mean ...?".
 - `unsure`: nothing is near; the message is not answered with a guess.
 
-For `tie` and `unsure` the intent becomes Rasa's `nlu_fallback` (the ranking stays), which Rasa's own
-evaluation knows how to undo, so the pipeline can be measured on any data set.
+For `tie` and `unsure` the intent becomes Rasa's `nlu_fallback` (the ranking stays), which Rasa's
+own evaluation knows how to undo, so the pipeline can be measured on any data set.
 """
 
 from __future__ import annotations

@@ -1,0 +1,241 @@
+"""Reads one message and the turns before it and says what danger it holds.
+
+The steps are a visible list: words, concepts, amounts, findings, context (`context.py`), levels (levels.yml), the turns
+before (`dialogue.py`). Pure: no clock, no network, no database, no state besides the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.safety.amounts import AmountReader, AmountWords, Found
+from bot.safety.context import SPECIFIC, Finding, Scene, Span, judge, people_of
+from bot.safety.normalise import Normaliser, Words
+from bot.safety.patterns import Pattern
+from bot.safety.rulebook import LANGUAGES, Combination, Cue, Mask, Rule, Rulebook
+from bot.safety.tagger import Tagger
+from bot.safety.types import Amount, Level
+
+_RAISING = frozenset(
+    {"danger", "symptom", "mild", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
+    | {"intent", "means", "stopped", "intake", "alcohol", "sedative", "other_drug", "pump"}
+)
+_CAUTION = frozenset(
+    {"danger", "dose_large", "dose", "dose_worry", "intent", "means", "child_intake", "pet_intake"}
+    | {"body", "symptom"}
+)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one message says by itself."""
+
+    words: Words
+    findings: list[Finding] = field(default_factory=list)
+    amounts: tuple[Amount, ...] = ()
+    scene: Scene = field(default_factory=lambda: Scene(Words()))
+    substances: tuple[str, ...] = ()
+    region_hint: str | None = None
+    language: str | None = None
+    person: str = "unknown"
+    filler_only: bool = False
+
+    def kinds(self, *statuses: str) -> set[str]:
+        """Kinds of the findings with one of these statuses (default: affirmed)."""
+        wanted = statuses or ("affirmed",)
+        return {f.rule.kind for f in self.findings if f.status in wanted}
+
+
+class Screen:
+    """The compiled rules. One instance serves all threads."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self.book = book
+        words = book.words
+        expansions = {str(k): str(v) for k, v in words["expansions"].items()}
+        bare = Normaliser((), expansions, (), (), words["emoji"])
+        self._tagger = Tagger(book.phrases, bare.phrase)
+        self._amount_words = _amount_words(words)
+        vocabulary = (
+            set(self._tagger.known)
+            | set(words["common"])
+            | set(self._amount_words.numbers)
+            | self._amount_words.pills
+            | self._amount_words.milligrams
+            | self._amount_words.fillers
+            | self._amount_words.after_bare
+            | self._amount_words.other_drugs
+        )
+        self.normaliser = Normaliser(
+            vocabulary, expansions, words["critical"], words["lookalikes"], words["emoji"]
+        )
+        self._amounts = AmountReader(self._amount_words)
+        self._anchored: dict[str, list[tuple[str, Pattern, Rule | Cue | Mask]]] = {}
+        for rule in book.rules:
+            self._anchor("rule", rule.patterns, rule)
+        for cue in book.cues:
+            self._anchor("cue", cue.patterns, cue)
+        for mask in book.masks:
+            self._anchor("mask", mask.patterns, mask)
+
+    def _anchor(self, what: str, patterns: Sequence[Pattern], owner: Rule | Cue | Mask) -> None:
+        for pattern in patterns:
+            for option in pattern.anchor:
+                self._anchored.setdefault(option, []).append((what, pattern, owner))
+
+    def read(self, text: str) -> Reading:
+        """Read one message without its history. Linear in the length of the text."""
+        message = self.normaliser.words(text)
+        reading = Reading(message)
+        if not message.words:
+            return reading
+        occurrences = self._tagger.tag(message.words)
+        amounts = self._amounts.read(message, text)
+        for found in amounts:
+            occurrences.setdefault(found.concept, {}).setdefault(found.start, []).append(found.end)
+        reading.amounts = tuple(found.amount for found in amounts)
+        scene = Scene(message, people=people_of(occurrences, message))
+        scene.past_tense = frozenset(
+            place for lang in LANGUAGES for place in occurrences.get(f"{lang}:past_aux", {})
+        )
+        reading.scene = scene
+        self._match(occurrences, reading)
+        judge(reading.findings, scene)
+        reading.substances = _names(occurrences, "drug_")
+        reading.region_hint = _region(occurrences)
+        reading.language = _language(occurrences)
+        reading.person = _person(reading)
+        reading.filler_only = _filler_only(occurrences, len(message))
+        return reading
+
+    def _match(self, occurrences: dict[str, dict[int, list[int]]], reading: Reading) -> None:
+        sentence = reading.words.sentence
+        done: set[int] = set()
+        places: set[tuple[str, int]] = set()
+        for concept in list(occurrences):
+            for what, pattern, owner in self._anchored.get(concept, ()):
+                if id(pattern) in done:
+                    continue
+                done.add(id(pattern))
+                for start, end in pattern.find(occurrences, sentence):
+                    if what == "cue":
+                        reading.scene.cues.append(Span(start, end, owner.kind))  # type: ignore[union-attr]
+                    elif what == "mask":
+                        reading.scene.masks.append(Span(start, end, owner.id))
+                    elif isinstance(owner, Rule) and (owner.id, start) not in places:
+                        if not _excepted(owner, occurrences, sentence, start, end):
+                            places.add((owner.id, start))
+                            reading.findings.append(Finding(owner, start, end))
+        reading.findings.sort(key=lambda f: (f.start, f.rule.id))
+
+    def level_of(self, kinds: set[str]) -> tuple[Level, Combination | None]:
+        """The most urgent combination that these kinds of findings fulfil."""
+        best: Combination | None = None
+        for combination in self.book.combinations:
+            if all(need & kinds for need in combination.needs):
+                level = Level(combination.level)
+                if best is None or level.urgency > Level(best.level).urgency:
+                    best = combination
+        return (Level(best.level), best) if best else (Level.none, None)
+
+
+def _excepted(
+    rule: Rule,
+    occurrences: dict[str, dict[int, list[int]]],
+    sentence: Sequence[int],
+    start: int,
+    end: int,
+) -> bool:
+    """True when an `unless` pattern of the rule overlaps the match."""
+    return any(
+        first < end and start < last
+        for pattern in rule.unless
+        for first, last in pattern.find(occurrences, sentence)
+    )
+
+
+def caution_kinds(reading: Reading) -> bool:
+    """True when the message names a danger that is asked about, imagined, denied or long past."""
+    lowered = ("hypothetical", "information", "past", "negated", "quoted")
+    return bool(reading.kinds(*lowered) & _CAUTION)
+
+
+def raising(kinds: set[str]) -> set[str]:
+    """The kinds that may raise a level across turns."""
+    return kinds & _RAISING
+
+
+def _person(reading: Reading) -> str:
+    """Who is in danger: from the findings first, then from whoever is named."""
+    order = {"child": 0, "adult": 1, "other": 2, "self": 3, "pet": 4}
+    named = {"young": "child", "generic": "adult"}
+    kinds = [f.who for f in reading.findings if f.status == "affirmed" and f.who in SPECIFIC]
+    mentioned = [named.get(p.kind, p.kind).removeprefix("a_") for p in reading.scene.people]
+    if any(f.rule.kind == "pet_intake" and f.status == "affirmed" for f in reading.findings):
+        return "pet"
+    if any(f.rule.kind == "child_intake" and f.status == "affirmed" for f in reading.findings):
+        return "child"
+    if "other" in kinds and set(mentioned) & {"child", "adult"}:
+        kinds = [k for k in kinds if k != "other"] + [m for m in mentioned if m != "self"]
+    best = min((k for k in kinds or mentioned if k in order), key=order.__getitem__, default="")
+    return {"other": "adult", "": "unknown"}.get(best, best)
+
+
+def _names(occurrences: dict[str, dict[int, list[int]]], prefix: str) -> tuple[str, ...]:
+    names = {
+        key.partition(":")[2].removeprefix(prefix)
+        for key in occurrences
+        if key.partition(":")[2].startswith(prefix)
+    }
+    return tuple(sorted(names))
+
+
+def _region(occurrences: dict[str, dict[int, list[int]]]) -> str | None:
+    for region in ("ca-qc", "ca", "uk", "au", "us", "eu"):
+        if f"shared:region_{region.replace('-', '_')}" in occurrences:
+            return region
+    return None
+
+
+def _language(occurrences: dict[str, dict[int, list[int]]]) -> str | None:
+    votes = {
+        language: len(occurrences.get(f"{language}:language_words", {})) for language in LANGUAGES
+    }
+    best = max(votes, key=lambda k: votes[k])
+    return best if votes[best] else None
+
+
+def _filler_only(occurrences: dict[str, dict[int, list[int]]], size: int) -> bool:
+    """True when every word belongs to a one-word danger message ("help", "od pls", "pills")."""
+    covered: set[int] = set()
+    for language in (*LANGUAGES, "shared"):
+        for concept in ("word_danger", "word_filler"):
+            for start, ends in occurrences.get(f"{language}:{concept}", {}).items():
+                covered.update(range(start, max(ends)))
+    return len(covered) >= size
+
+
+def _amount_words(words: dict[str, object]) -> AmountWords:
+    source = words["amounts"]
+    assert isinstance(source, dict)
+
+    def group(name: str) -> frozenset[str]:
+        return frozenset(str(word) for word in source[name])
+
+    return AmountWords(
+        numbers={str(k): float(v) for k, v in source["numbers"].items()},
+        pills=group("pills"),
+        milligrams=group("milligrams"),
+        grams=group("grams"),
+        millilitres=group("millilitres"),
+        times=group("times"),
+        fillers=group("fillers"),
+        after_bare=group("after_bare"),
+        before_not=group("before_not"),
+        other_drugs=group("other_drugs"),
+        rate=group("rate"),
+    )
+
+
+__all__ = ["Found", "Reading", "Screen", "caution_kinds", "raising"]

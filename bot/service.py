@@ -1,0 +1,99 @@
+"""Puts the helper together from its settings; the only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+
+from bot import safety
+from bot.answers import load_answers
+from bot.assistant import Assistant
+from bot.centre import load_centre
+from bot.compose import Composer
+from bot.metrics import Metrics
+from bot.record import Record
+from bot.replies import Part
+from bot.safety.cards import load_cards
+from bot.safety.contacts import Contact, contact
+from bot.settings import Settings
+from bot.store import Spool, Store, StoreError
+from bot.texts import Texts, load_texts
+from bot.turn import Helper
+
+log = logging.getLogger(__name__)
+
+#: Seconds between tries to write what waits in the spool.
+REPLAY_EVERY = 5.0
+
+
+@dataclass
+class Service:
+    """A running helper with what it stands on."""
+
+    settings: Settings
+    helper: Helper
+    texts: Texts
+    _replaying: asyncio.Task[None] | None = field(default=None)
+
+    async def start(self) -> None:
+        """Prepare the store and begin to replay the spool; a dead store does not stop the start."""
+        try:
+            await asyncio.to_thread(self.helper.record.store.migrate)
+        except StoreError as error:
+            log.error("The store is not usable: %s Messages go to the spool.", error)
+            self.helper.metrics.count("store_failures")
+        self._replaying = asyncio.create_task(self._replay_for_ever())
+
+    async def stop(self) -> None:
+        """Stop and close everything."""
+        if self._replaying is not None:
+            self._replaying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._replaying
+        await self.helper.assistant.close()
+        await asyncio.to_thread(self.helper.record.close)
+
+    async def _replay_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(REPLAY_EVERY)
+            try:
+                replayed = await self.helper.record.replay()
+                if replayed:
+                    log.info("replayed %d records from the spool", replayed)
+            except (StoreError, OSError) as error:
+                log.warning("replay failed: %s", type(error).__name__)
+                self.helper.metrics.count("replay_failures")
+
+    def emergency(self, region: str) -> Contact:
+        """The emergency service of a region; North America's where the region is unknown."""
+        found = contact(region, "emergency") or contact("us", "emergency")
+        assert found is not None
+        return found
+
+
+def build_service(settings: Settings) -> Service:
+    """A helper for these settings; nothing is started yet.
+
+    Raises:
+        ContentError, StoreError, SettingsError: something a deployer must put right.
+    """
+    safety.load()
+    load_cards()
+    texts = load_texts(settings.language)
+    answers = load_answers()
+    metrics = Metrics()
+    composer = Composer(answers, texts, load_centre(settings.centre_file), settings.language)
+    store = Store(settings.database, settings.keys)
+    helper = Helper(
+        record=Record(store, Spool(settings.var / "spool", settings.keys), metrics),
+        assistant=Assistant(settings.assistant_url, settings.assistant_deadline),
+        composer=composer,
+        answers=answers,
+        metrics=metrics,
+        max_text=settings.max_text,
+        too_long=Part("text", texts.get("too_long"), key="too_long"),
+        empty=Part("text", texts.get("empty"), key="empty"),
+    )
+    return Service(settings, helper, texts)
