@@ -143,9 +143,10 @@ class Assistant:
             "context": {k: neutralised(v) for k, v in (context or {}).items()},
         }
         try:
-            heard = await self._heard(call, deadline or self.deadline)
-        except AssistantUnavailable:
-            self._circuit.failed()
+            heard = await self._heard(call, self.deadline if deadline is None else deadline)
+        except AssistantUnavailable as error:
+            if deadline is None or error.reason != "slow":  # a short deadline proves nothing
+                self._circuit.failed()
             raise
         self._circuit.worked()
         return heard

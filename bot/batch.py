@@ -26,6 +26,8 @@ from bot.turn import Message, Turn
 
 #: Items under way at once.
 AT_ONCE = 6
+#: Seconds the assistant gets for a turn here: a bulk test is about words, not about a busy machine.
+PATIENCE = 30.0
 #: Seconds the assistant gets to start.
 START = 180.0
 
@@ -199,9 +201,14 @@ async def private_service(
             url = f"http://127.0.0.1:{free_port()}"
             settings = replace(settings, assistant_url=url)
             supervisor = Supervisor(url, var / "assistant.log", model)
-            await supervisor.start()
-        private = replace(settings, database_url=f"sqlite:///{var / 'batch.sqlite3'}", var=var)
-        service = build_service(private)
+        private = replace(
+            settings,
+            database_url=f"sqlite:///{var / 'batch.sqlite3'}",
+            var=var,
+            assistant_deadline=PATIENCE,
+            assistant_deadline_with_card=PATIENCE,
+        )
+        service = build_service(private, supervisor)
         try:
             await service.start()
             if supervisor is not None:
@@ -209,8 +216,6 @@ async def private_service(
             yield service
         finally:
             await service.stop()
-            if supervisor is not None:
-                await supervisor.stop()
 
 
 async def assistant_answers(url: str) -> bool:

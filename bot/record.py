@@ -126,7 +126,10 @@ class Record:
         turns = self.store.turns(conversation, last=LOOK_BACK + 1)
         stored = tuple(past_reply(t) for t in turns if t.number < turn.number)
         remembered = self._memory.get(conversation, ())
-        return Opened(turn.id, stored if len(stored) >= len(remembered) else remembered)
+        behind = len(stored) - len(remembered)  # turns may still wait in the spool
+        if behind < 0 or (behind == 0 and self.spool.pending()):
+            return Opened(turn.id, remembered)
+        return Opened(turn.id, stored)
 
     async def close_turn(
         self,
@@ -144,7 +147,8 @@ class Record:
                 await self._in_time(lambda: self.store.finish_turn(turn_id, **finish))
                 return
             except UnknownConversation:
-                return  # deleted in the meantime: nothing of it may be written again
+                self._memory.pop(conversation, None)
+                return  # deleted in the meantime: nothing of it may be kept again
             except StoreError:
                 self.metrics.count("store_failures")
         self._spool("turn", {"conversation_id": conversation, **message, **finish})
@@ -219,6 +223,11 @@ class Record:
         except TimeoutError:
             running.add_done_callback(_seen)
             raise StoreError("The database took too long.", temporary=True) from None
+        except StoreError:
+            raise
+        except Exception as error:  # no fault of the store may cost a visitor the reply
+            log.error("store fault: %s", type(error).__name__)
+            raise StoreError(f"The store failed ({type(error).__name__}).") from error
 
     def _remember(self, conversation: str, history: tuple[PastReply, ...]) -> None:
         self._memory[conversation] = history

@@ -11,7 +11,7 @@ from bot.batch import assistant_answers
 from bot.channels.web.app import create_app
 from bot.service import build_service
 from bot.settings import Settings
-from bot.supervisor import NotSetUp, Supervisor
+from bot.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,13 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 async def serve(settings: Settings) -> None:
     """Serve until stopped. Without a model or its environment the cards still work.
 
+    The assistant is stopped with the application: uvicorn ends the process by the signal it got,
+    so nothing after `serve` is sure to run.
+
     Raises:
         ContentError, StoreError, OSError: the helper itself cannot start.
     """
-    app = create_app(build_service(settings))
-    supervisor = await _assistant(settings)
+    app = create_app(build_service(settings, await _supervisor(settings)))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -36,24 +38,14 @@ async def serve(settings: Settings) -> None:
         forwarded_allow_ips=",".join(settings.trusted_proxies) or None,
         timeout_graceful_shutdown=5,
     )
-    try:
-        await uvicorn.Server(config).serve()
-    finally:
-        if supervisor is not None:
-            await supervisor.stop()
+    await uvicorn.Server(config).serve()
 
 
-async def _assistant(settings: Settings) -> Supervisor | None:
-    """Start the assistant, unless one answers already or lives on another machine."""
+async def _supervisor(settings: Settings) -> Supervisor | None:
+    """What keeps the assistant alive, unless one answers already or lives on another machine."""
     if urlsplit(settings.assistant_url).hostname not in _LOOPBACK:
         return None
     if await assistant_answers(settings.assistant_url):
         log.info("an assistant answers at %s already", settings.assistant_url)
         return None
-    supervisor = Supervisor(settings.assistant_url, settings.var / "assistant.log")
-    try:
-        await supervisor.start()
-    except NotSetUp as error:
-        log.error("%s Until then only cards and fallbacks are shown.", error)
-        return None
-    return supervisor
+    return Supervisor(settings.assistant_url, settings.var / "assistant.log")

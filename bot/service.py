@@ -19,6 +19,7 @@ from bot.safety.cards import load_cards
 from bot.safety.contacts import Contact, contact
 from bot.settings import Settings
 from bot.store import Spool, Store, StoreError
+from bot.supervisor import NotSetUp, Supervisor
 from bot.texts import Texts, load_texts
 from bot.turn import Helper
 
@@ -35,6 +36,7 @@ class Service:
     settings: Settings
     helper: Helper
     texts: Texts
+    supervisor: Supervisor | None = None
     _replaying: asyncio.Task[None] | None = field(default=None)
 
     async def start(self) -> None:
@@ -44,10 +46,17 @@ class Service:
         except StoreError as error:
             log.error("The store is not usable: %s Messages go to the spool.", error)
             self.helper.metrics.count("store_failures")
+        if self.supervisor is not None:
+            try:
+                await self.supervisor.start()
+            except NotSetUp as error:
+                log.error("%s Until then only cards and fallbacks are shown.", error)
         self._replaying = asyncio.create_task(self._replay_for_ever())
 
     async def stop(self) -> None:
-        """Stop and close everything."""
+        """Stop and close everything, the assistant that was started here included."""
+        if self.supervisor is not None:
+            await self.supervisor.stop()
         if self._replaying is not None:
             self._replaying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -59,6 +68,8 @@ class Service:
         while True:
             await asyncio.sleep(REPLAY_EVERY)
             try:
+                if not await self.helper.record.ready():  # gone at the start, or replaced since
+                    await asyncio.to_thread(self.helper.record.store.migrate)
                 replayed = await self.helper.record.replay()
                 if replayed:
                     log.info("replayed %d records from the spool", replayed)
@@ -73,8 +84,12 @@ class Service:
         return found
 
 
-def build_service(settings: Settings) -> Service:
+def build_service(settings: Settings, supervisor: Supervisor | None = None) -> Service:
     """A helper for these settings; nothing is started yet.
+
+    Args:
+        supervisor: keeps the assistant alive from the helper's start to its stop; None when the
+            assistant is somebody else's process.
 
     Raises:
         ContentError, StoreError, SettingsError: something a deployer must put right.
@@ -93,7 +108,8 @@ def build_service(settings: Settings) -> Service:
         answers=answers,
         metrics=metrics,
         max_text=settings.max_text,
+        deadline_with_card=settings.assistant_deadline_with_card,
         too_long=Part("text", texts.get("too_long"), key="too_long"),
         empty=Part("text", texts.get("empty"), key="empty"),
     )
-    return Service(settings, helper, texts)
+    return Service(settings, helper, texts, supervisor)

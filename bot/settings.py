@@ -28,6 +28,7 @@ class Settings:
     port: int = 8000
     assistant_url: str = "http://127.0.0.1:5005"
     assistant_deadline: float = 3.0
+    assistant_deadline_with_card: float = 0.3
     database_url: str = ""
     keys: tuple[str, ...] = ()
     var: Path = PROJECT / "var"
@@ -101,6 +102,9 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
         port=int(_number(env, "BOT_PORT", default.port, 1)),
         assistant_url=env.get("ASSISTANT_URL", default.assistant_url).rstrip("/"),
         assistant_deadline=_number(env, "ASSISTANT_DEADLINE", default.assistant_deadline, 0.1),
+        assistant_deadline_with_card=_number(
+            env, "ASSISTANT_DEADLINE_WITH_CARD", default.assistant_deadline_with_card, 0.0
+        ),
         database_url=env.get("DATABASE_URL", ""),
         keys=_keys(env, var),
         var=var,

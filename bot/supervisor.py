@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
 import signal
 import socket
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +30,7 @@ PAUSES = (0.5, 1, 2, 5, 10, 30)
 STEADY = 60.0
 #: Seconds the assistant gets to end by itself.
 GRACE = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 class NotSetUp(Exception):
@@ -86,6 +89,12 @@ def command(port: int, model: Path) -> list[str]:
     ]
 
 
+def _die_with_parent() -> None:
+    """Ask Linux to end the assistant when the helper is killed, so that none is left behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 @dataclass
 class Supervisor:
     """Keeps one assistant running at `url`, its output in `log_file`."""
@@ -136,6 +145,7 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
         return await self._process.wait()
 

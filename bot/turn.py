@@ -25,8 +25,6 @@ from bot.safety import BUTTONS, Assessment, Level, PastTurn, assess
 
 log = logging.getLogger(__name__)
 
-#: Seconds the assistant gets when a card is going out: an answer that is late is left out.
-DEADLINE_WITH_CARD = 0.3
 
 #: Longer texts are screened in a thread, so that nobody waits behind one.
 SCREEN_IN_THREAD = 5_000
@@ -76,6 +74,8 @@ class Helper:
     answers: Answers
     metrics: Metrics
     max_text: int = 2_000
+    #: Seconds the assistant gets when a card is going out: an answer that is late is left out.
+    deadline_with_card: float = 0.3
     too_long: Part = field(kw_only=True)
     empty: Part = field(kw_only=True)
 
@@ -125,11 +125,15 @@ class Helper:
     async def _screened(self, message: Message, opened: Opened) -> Situation:
         """Step 2: what the safety screen says, in the light of the turns before."""
         history = [
-            PastTurn(past.text, _level(past.level), past.asks_back, past.button)
+            PastTurn(past.text, _level(past.level), past.asks_back, _button(past))
             for past in opened.history
         ]
         button = message.button if message.button in BUTTONS else None
         assessment = await _assess(history, button or message.text)
+        if button and message.text.strip():
+            typed = await _assess(history, message.text)
+            if typed.level.calls_for_card:
+                assessment, button = typed, None
         after_card = False
         for past in opened.history:
             after_card = (after_card or _level(past.level).calls_for_card) and not past.taken_back
@@ -170,7 +174,8 @@ class Helper:
 
     def _refused(self, message: Message, situation: Situation) -> Composed | None:
         """A message that is empty or too long: screened whole, then refused politely."""
-        if message.button or situation.assessment.level.calls_for_card:
+        said = situation.pressed or message.button in BUTTONS
+        if said or situation.assessment.level.calls_for_card:
             return None
         if not message.text.strip():
             part = self.empty
@@ -188,7 +193,8 @@ class Helper:
         """Step 3: what the assistant makes of the message, unless a button said it all."""
         if situation.pressed or situation.safety_button or message.button in BUTTONS:
             return situation
-        deadline = DEADLINE_WITH_CARD if situation.assessment.level.calls_for_card else None
+        card = situation.assessment.level.calls_for_card
+        deadline = self.deadline_with_card if card else None
         try:
             heard = await self.assistant.ask(
                 message.conversation, message.text, self._context(opened), deadline
@@ -275,6 +281,12 @@ def _level(name: str) -> Level:
         return Level(name)
     except ValueError:
         return Level.none
+
+
+def _button(past: PastReply) -> str | None:
+    """The button of an earlier turn, unless a danger was typed beside it: that counts more."""
+    typed_danger = past.text.strip() and _level(past.level).calls_for_card
+    return None if typed_danger else past.button
 
 
 def _first_key(parts: tuple[dict[str, Any], ...]) -> str | None:

@@ -42,28 +42,32 @@ class Gate:
 
     clear: an answer at least this sure is given.
     tie: below `clear`, one at least this sure is offered.
-    part: a sentence or follow-up reading must be this sure to replace an unsure whole.
-    second: how sure both parts of a message must be for two answers.
+    part: a sentence of the message must be this sure to replace an unsure whole.
+    own: a whole this sure means what it says; below it, a surer follow-up reading counts.
+    second: how sure the answers to both questions of a message must be for two answers.
     refusal_prefix: intents that begin so are honest refusals; their confidences are added, and
         together they must reach `refuse` and beat every answer.
     """
 
-    clear: float = 0.3
+    clear: float = 0.25
     tie: float = 0.12
     part: float = 0.5
+    own: float = 0.75
     second: float = 0.6
-    refuse: float = 0.5
+    refuse: float = 0.35
     refusal_prefix: str = "out_of_scope"
     one_answer: Sequence[Sequence[str]] = ()
 
     def decide(self, readings: Sequence[Reading], rankings: Sequence[Ranking]) -> Decision:
         """The decision on a message with its readings, the whole first."""
         merged = [self._merged(ranking) for ranking in rankings]
+        two = self._two_questions(readings, merged)
+        if two:
+            return Decision("clear", two[0], [two[1][0]["name"]])
         best = self._best(readings, merged)
-        also = self._also(readings, merged, best)
         sure = best[0]["confidence"]
         kind = "clear" if sure >= self.clear else "tie" if sure >= self.tie else "unsure"
-        return Decision(kind, best, also if kind == "clear" else [])
+        return Decision(kind, best, [])
 
     def _merged(self, ranking: Ranking) -> Ranking:
         """The ranking with choices that are one choice added up."""
@@ -84,35 +88,49 @@ class Gate:
         return [{"name": name, "confidence": min(1.0, sure[name])} for name in order]
 
     def _best(self, readings: Sequence[Reading], merged: Sequence[Ranking]) -> Ranking:
-        """The whole, unless it is unsure and another reading is sure.
+        """The whole, unless another reading says more.
 
-        A follow-up counts when it is surer than the whole: a fragment means little on its own.
+        A fragment means little on its own: a surer follow-up reading counts instead ("why?" alone
+        means nothing). A sentence counts when the whole is unsure.
         """
         best = merged[0]
+        if readings[0].kind == "bare" and len(merged) > 1:
+            return max(merged[1:], key=lambda ranking: float(ranking[0]["confidence"]))
         for reading, ranking in zip(readings[1:], merged[1:]):
-            sure = ranking[0]["confidence"]
-            if reading.kind == "follow_up" and sure >= self.clear:
-                better = sure > best[0]["confidence"]
-            else:
-                better = best[0]["confidence"] < self.clear and sure >= self.part
-            if better and sure > best[0]["confidence"]:
+            sure, now = ranking[0]["confidence"], best[0]["confidence"]
+            limit = self.own if reading.kind == "follow_up" else self.clear
+            least = self.clear if reading.kind == "follow_up" else self.part
+            if now < limit and sure >= least and sure > now:
                 best = ranking
         return best
 
-    def _also(
-        self, readings: Sequence[Reading], merged: Sequence[Ranking], best: Ranking
-    ) -> List[str]:
-        """A second intent that another part of the message asks for clearly."""
-        parts = [
-            ranking[0]
+    def _two_questions(
+        self, readings: Sequence[Reading], merged: Sequence[Ranking]
+    ) -> Sequence[Ranking]:
+        """The rankings of a message's two questions, when both are clear and differ."""
+        asked = [
+            ranking
             for reading, ranking in zip(readings, merged)
-            if reading.kind == "part" and ranking[0]["confidence"] >= self.second
+            if reading.kind == "part" and reading.asks
         ]
-        answers = [row for row in parts if not row["name"].startswith(self.refusal_prefix)]
-        names = list(dict.fromkeys(row["name"] for row in answers))
-        if best[0]["name"] not in names or len(names) != 2:
-            return []
-        return [name for name in names if name != best[0]["name"]]
+        if len(asked) < 2:
+            return ()
+        clear = [*asked, merged[0]]  # the whole stands in for a part that is unclear alone
+        clear = [ranking for ranking in clear if ranking[0]["confidence"] >= self.second]
+        by_choice: Dict[Text, Ranking] = {}
+        for ranking in clear:
+            name = ranking[0]["name"]
+            if not name.startswith(self.refusal_prefix):
+                by_choice.setdefault(self._choice(name), ranking)
+        found = list(by_choice.values())
+        parts = {self._choice(ranking[0]["name"]) for ranking in asked if ranking in clear}
+        if len(found) == 3 and len(parts) == 2:  # two clear parts need no whole
+            found = found[:2]
+        return found if len(found) == 2 else ()
+
+    def _choice(self, name: Text) -> Text:
+        """The first of the intents that share this one's answer."""
+        return next((names[0] for names in self.one_answer if name in names), name)
 
 
 @DefaultV1Recipe.register(
@@ -128,6 +146,7 @@ class CoverageGate(GraphComponent):
             "clear": Gate.clear,
             "tie": Gate.tie,
             "part": Gate.part,
+            "own": Gate.own,
             "second": Gate.second,
             "refuse": Gate.refuse,
             "refusal_prefix": Gate.refusal_prefix,

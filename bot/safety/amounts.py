@@ -21,8 +21,11 @@ _MG_PER_ML = 5.0
 _MANY_OF_OTHER_DRUG = 8.0
 _STRENGTHS = frozenset({5.0, 10.0, 15.0, 20.0, 25.0})
 _RANGE = frozenset({"to", "or", "maybe", "a", "ou", "o"})
+_RATE_LINKS = frozenset(
+    "times time once twice thrice x tablet tablets pill pills mg fois veces comprimes pastillas".split()
+)
 _LOOK_AHEAD = 3
-_RATE_AHEAD = 6
+_RATE_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Found:
     start: int
     end: int
     concept: str
+    multiplied: bool = False
 
 
 class AmountReader:
@@ -102,7 +106,7 @@ class AmountReader:
         self, message: Words, start: int, after: int, value: float, text: str
     ) -> Found | None:
         words = message.words
-        if start and words[start - 1] in self._v.before_not:
+        if (start and words[start - 1] in self._v.before_not) or 1900 <= value <= 2100:
             return None
         rest = words[after : after + 8]
         count, strength, total, used = self._measure(rest, value)
@@ -121,7 +125,11 @@ class AmountReader:
         if count is not None and total is None:
             total = count * ASSUMED_STRENGTH_MG
         return Found(
-            Amount(first, last, text[first:last], count, strength, total), start, end, concept
+            Amount(first, last, text[first:last], count, strength, total),
+            start,
+            end,
+            concept,
+            count is not None and strength is not None and concept != "#rate",
         )
 
     def _measure(
@@ -187,6 +195,9 @@ class AmountReader:
         for place in range(end, min(end + _RATE_AHEAD, len(words))):
             if message.sentence[place] != message.sentence[end - 1]:
                 return False
+            if place > end and words[place - 1] not in _RATE_LINKS and not words[place - 1].isdigit():
+                if self._v.numbers.get(words[place - 1]) is None:
+                    return False
             if words[place] in self._v.rate:
                 return True
             pair = " ".join(words[place : place + 2])

@@ -92,13 +92,18 @@ def _remember(carried: Carried, reading: Reading) -> None:
 def kinds_of(reading: Reading) -> set[str]:
     """Kinds of the affirmed findings, with who:other and symptoms worked out."""
     kinds = reading.kinds()
-    if any(p.kind in {"adult", "young", "child", "other"} for p in reading.scene.people):
+    if any(p.kind in {"adult", "young", "child", "other"} for p in reading.people):
         kinds.add("who:other")
     symptoms = {
         f.rule.category
         for f in reading.findings
-        if f.status == "affirmed" and f.rule.kind == "symptom"
+        if f.status == "affirmed" and f.rule.kind in {"symptom", "stop_sign"}
     }
+    for finding in reading.findings:
+        if finding.rule.kind == "mild" and finding.who in SPECIFIC - {"self"}:
+            kinds.add("mild_other")
+    if reading.has("now") or reading.has("recent"):
+        kinds.add("now")
     if len(symptoms) > 1:
         kinds.add("symptoms")
     if "body" in kinds:
@@ -112,8 +117,7 @@ def takes_back(reading: Reading, carried: Carried) -> bool:
         return False
     if raising(kinds_of(reading)) - {"mild", "intake"}:
         return False
-    scene = reading.scene
-    return scene.has("taking_back") and not scene.has("uncertain_back")
+    return reading.has("taking_back")
 
 
 def assess(screen: Screen, history: Sequence[PastTurn], text: str) -> Assessment:
@@ -156,7 +160,7 @@ def _added_by_history(reading: Reading, own: set[str], carried: Carried) -> set[
 
 
 def _cue_kinds(reading: Reading) -> set[str]:
-    return {cue.kind for cue in reading.scene.cues}
+    return {kind for scene in reading.scenes.values() for kind in scene.kinds()}
 
 
 def _asks_back(reading: Reading, own: set[str], level: Level) -> bool:
@@ -171,7 +175,7 @@ def _asks_back(reading: Reading, own: set[str], level: Level) -> bool:
 
 def _is_question(reading: Reading) -> bool:
     """True for a clear question, which ends an ask-back without a card."""
-    people = {p.kind for p in reading.scene.people}
+    people = {p.kind for p in reading.people}
     kinds = _cue_kinds(reading)
     if not kinds & {"question", "information"} or len(reading.words) < 2:
         return False
@@ -237,7 +241,7 @@ def _sign(reading: Reading, index: int, text: str) -> Sign:
 
 
 def _person(reading: Reading, carried: Carried) -> str:
-    spoken = {p.kind for p in reading.scene.people}
+    spoken = {p.kind for p in reading.people}
     if carried.person not in {"unknown", "self"}:
         if reading.person == "unknown" or (reading.person == "adult" and spoken <= {"other", "self"}):
             return carried.person

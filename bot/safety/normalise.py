@@ -173,7 +173,7 @@ class Normaliser:
             return (elided.group(1), *(self._expand(elided.group(2)) or (elided.group(2),)))
         head, _, tail = token.partition("'")
         if tail == "s":
-            return (head, "s")
+            return (head + "s",) if head + "s" in self._vocabulary else (head, "s")
         if tail == "re":
             return (head, "are")
         if tail == "ve":
@@ -185,6 +185,8 @@ class Normaliser:
         return tuple(part for part in token.split("'") if part)
 
     def _settle(self, token: str) -> tuple[str, ...]:
+        if token[0].isdigit() and token[-1] == "s" and token[:-1].isdigit():
+            return (token[:-1], "s")
         if token in self._expansions:
             return self._expansions[token]
         if token in self._vocabulary:
@@ -263,7 +265,7 @@ class Normaliser:
     def _unglue(self, token: str) -> tuple[str, ...] | None:
         """Words without spaces: "hesnotbreathing". Fewest pieces win; every piece must be known."""
         size = len(token)
-        if size < 6 or size > _MAX_GLUED:
+        if size < 8 or size > _MAX_GLUED:
             return None
         best: list[tuple[int, int] | None] = [None] * (size + 1)
         best[0] = (0, 0)

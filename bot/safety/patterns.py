@@ -3,19 +3,20 @@
 A pattern is a row of elements: `{concept}` is any phrase of that concept, a plain word is itself, `a|b` either (`can_not` is the
 two words can not),
 `..3` lets up to three words stand between (never across the end of a sentence), a trailing `?` makes an element
-optional. "{not} ..3 {breathe}" reads: a word of negation and, at most three words on, a word of breathing.
+optional, a trailing `!` marks what the pattern is about (else the last element). "{not} ..3 {breathe}" reads: a word of negation and, at most three words on, a word of breathing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 Occurrences = Mapping[str, Mapping[int, Sequence[int]]]
 """concept -> first word -> ends (exclusive) of its phrases."""
 
-_ELEMENT = re.compile(r"^(?P<options>[^\s?]+?)(?P<optional>\?)?$")
+_ELEMENT = re.compile(r"^(?P<options>[^\s?!]+?)(?P<mark>[?!])?$")
 _OPTION = re.compile(r"^(\{[#\w]+\}|\w+)$")
 
 
@@ -30,6 +31,7 @@ class Element:
     options: tuple[str, ...]
     gap: int
     optional: bool
+    core: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +41,58 @@ class Pattern:
     source: str
     elements: tuple[Element, ...]
     anchor: tuple[str, ...]
+    negates: bool = False
+    required: tuple[frozenset[str], ...] = ()
 
-    def find(self, occurrences: Occurrences, sentence: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """All (first word, end) places where the pattern holds, one shortest per first word."""
-        for element in self.elements:
-            if not element.optional and not any(o in occurrences for o in element.options):
-                return
+    def possible(self, present: AbstractSet[str]) -> bool:
+        """True when every element that is not optional occurs in the message."""
+        return not any(map(present.isdisjoint, self.required))
+
+    def find(
+        self, occurrences: Occurrences, sentence: Sequence[int]
+    ) -> Iterator[tuple[int, int, int]]:
+        """All (first word, end, core) places where the pattern holds, one shortest per first word.
+
+        The core is the first word of the last element (or of the one marked "!"): what the pattern is about.
+        """
+        if not self.possible(occurrences.keys()):
+            return
         first = self.elements[0]
         seen: set[int] = set()
         for option in first.options:
             for start, ends in occurrences.get(option, {}).items():
                 if start in seen:
                     continue
-                stops = self._follow(1, set(ends), occurrences, sentence)
+                stops = self._follow({end: start for end in ends}, occurrences, sentence)
                 if stops:
                     seen.add(start)
-                    yield start, min(stops)
+                    end = min(stops)
+                    yield start, end, stops[end]
 
     def _follow(
-        self, index: int, ends: set[int], occurrences: Occurrences, sentence: Sequence[int]
-    ) -> set[int]:
+        self, ends: dict[int, int], occurrences: Occurrences, sentence: Sequence[int]
+    ) -> dict[int, int]:
+        """Ends reached after all elements, each with the first word of its last element."""
         gap = 0
-        for element in self.elements[index:]:
+        fixed = self.elements[0].core
+        for element in self.elements[1:]:
             gap += element.gap
-            reached: set[int] = set()
+            reached: dict[int, int] = {}
             tables = [occurrences[o] for o in element.options if o in occurrences]
-            for end in ends:
+            for end, core in ends.items():
                 here = sentence[end - 1]
                 for place in range(end, min(end + gap + 1, len(sentence))):
                     if sentence[place] != here:
                         break
                     for table in tables:
-                        reached.update(table.get(place, ()))
+                        for stop in table.get(place, ()):
+                            reached.setdefault(stop, core if fixed else place)
             if element.optional:
-                reached |= ends
+                reached = {**ends, **reached}
             if not reached:
                 return reached
             ends = reached
+            fixed = fixed or element.core
             gap = 0
         return ends
 
@@ -104,10 +121,15 @@ def compile_pattern(
                 options.append(resolve(option))
             except KeyError:
                 raise PatternError(f"unknown concept {option} in '{source}'") from None
-        elements.append(Element(tuple(options), gap, match["optional"] is not None))
+        elements.append(Element(tuple(options), gap, match["mark"] == "?", match["mark"] == "!"))
         gap = 0
     if not elements or elements[0].optional:
         raise PatternError(f"'{source}' must begin with an element that is not optional")
     required = [e for e in elements if not e.optional]
     anchor = min(required, key=lambda e: max(weight(o) for o in e.options))
-    return Pattern(source, tuple(elements), anchor.options)
+    negates = any(option in _NEGATIONS or option.endswith((":not", ":pas")) for e in elements for option in e.options)
+    needed = tuple(frozenset(e.options) for e in required)
+    return Pattern(source, tuple(elements), anchor.options, negates, needed)
+
+
+_NEGATIONS = frozenset({"=not", "=no", "=never", "=nothing", "=can not", "=will not", "=is not", "=pas"})

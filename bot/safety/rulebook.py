@@ -22,6 +22,9 @@ FORMS = ("present", "past", "bare", "certain")
 KINDS = (
     "danger",  # an emergency by itself
     "symptom",  # an emergency together with medicine, stopping, a pump or another symptom
+    "stop_sign",  # an emergency after stopping or with a pump (fever, stiffness)
+    "mild_other",  # a mild sign in somebody else (worked out, never written in a rule)
+    "now",  # words of now or just now (worked out)
     "mild",  # raises only together with a dose event
     "dose_large",
     "dose",
@@ -51,6 +54,7 @@ CUES = (
     "negation",
     "uncertain",
     "quoted",
+    "fiction",
     "terminator",
     "now",
     "taking_back",
@@ -84,6 +88,7 @@ class Cue:
     """Words around a sign that say how to read it (ConText: Harkema et al. 2009)."""
 
     id: str
+    language: str
     kind: str
     patterns: tuple[Pattern, ...]
 
@@ -93,6 +98,7 @@ class Mask:
     """A figure of speech whose words are no danger sign ("killing me", "dead tired")."""
 
     id: str
+    language: str
     patterns: tuple[Pattern, ...]
     must_not_alarm: tuple[str, ...]
 
@@ -246,6 +252,7 @@ class _Reader:
         self._no_strangers(entry, {"id", "kind", "patterns"})
         return Cue(
             self.text(entry, "id"),
+            self._lexicon.language,
             self.text(entry, "kind", CUES),
             self.patterns(entry, "patterns", required=True),
         )
@@ -254,6 +261,7 @@ class _Reader:
         self._no_strangers(entry, {"id", "patterns", "must_not_alarm"})
         return Mask(
             self.text(entry, "id"),
+            self._lexicon.language,
             self.patterns(entry, "patterns", required=True),
             self.sentences(entry, "must_not_alarm", required=True),
         )

@@ -18,12 +18,12 @@ from bot.safety.tagger import Tagger
 from bot.safety.types import Amount, Level
 
 _RAISING = frozenset(
-    {"danger", "symptom", "mild", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
+    {"danger", "symptom", "stop_sign", "mild", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
     | {"intent", "means", "stopped", "intake", "alcohol", "sedative", "other_drug", "pump"}
 )
 _CAUTION = frozenset(
     {"danger", "dose_large", "dose", "dose_worry", "intent", "means", "child_intake", "pet_intake"}
-    | {"body", "symptom"}
+    | {"body", "symptom", "habit"}
 )
 
 
@@ -34,12 +34,21 @@ class Reading:
     words: Words
     findings: list[Finding] = field(default_factory=list)
     amounts: tuple[Amount, ...] = ()
-    scene: Scene = field(default_factory=lambda: Scene(Words()))
+    scenes: dict[str, Scene] = field(default_factory=dict)
     substances: tuple[str, ...] = ()
     region_hint: str | None = None
     language: str | None = None
     person: str = "unknown"
     filler_only: bool = False
+
+    @property
+    def people(self) -> list[Span]:
+        """Mentions of people and animals in any language."""
+        return [person for scene in self.scenes.values() for person in scene.people]
+
+    def has(self, cue: str) -> bool:
+        """True when a cue of this kind stands in the message."""
+        return any(scene.has(cue) for scene in self.scenes.values())
 
     def kinds(self, *statuses: str) -> set[str]:
         """Kinds of the findings with one of these statuses (default: affirmed)."""
@@ -71,18 +80,23 @@ class Screen:
             vocabulary, expansions, words["critical"], words["lookalikes"], words["emoji"]
         )
         self._amounts = AmountReader(self._amount_words)
-        self._anchored: dict[str, list[tuple[str, Pattern, Rule | Cue | Mask]]] = {}
-        for rule in book.rules:
-            self._anchor("rule", rule.patterns, rule)
-        for cue in book.cues:
-            self._anchor("cue", cue.patterns, cue)
-        for mask in book.masks:
-            self._anchor("mask", mask.patterns, mask)
+        self._own_words = _own_words(book, bare)
+        self._anchored: dict[str, dict[str, list[tuple[Pattern, Rule | Cue | Mask]]]] = {
+            language: {} for language in LANGUAGES
+        }
+        for owner in (*book.rules, *book.cues, *book.masks):
+            self._anchor(owner)
 
-    def _anchor(self, what: str, patterns: Sequence[Pattern], owner: Rule | Cue | Mask) -> None:
-        for pattern in patterns:
+    def _anchor(self, owner: Rule | Cue | Mask) -> None:
+        table = self._anchored[owner.language]
+        for pattern in owner.patterns:
             for option in pattern.anchor:
-                self._anchored.setdefault(option, []).append((what, pattern, owner))
+                table.setdefault(option, []).append((pattern, owner))
+
+    def _spoken(self, words: Sequence[str]) -> list[str]:
+        """Languages whose rules are asked: English always, others when a word of their own occurs."""
+        present = set(words)
+        return ["en", *(k for k, own in self._own_words.items() if not own.isdisjoint(present))]
 
     def read(self, text: str) -> Reading:
         """Read one message without its history. Linear in the length of the text."""
@@ -93,41 +107,52 @@ class Screen:
         occurrences = self._tagger.tag(message.words)
         amounts = self._amounts.read(message, text)
         for found in amounts:
-            occurrences.setdefault(found.concept, {}).setdefault(found.start, []).append(found.end)
+            for concept in (found.concept, "#times" if found.multiplied else found.concept):
+                occurrences.setdefault(concept, {}).setdefault(found.start, []).append(found.end)
         reading.amounts = tuple(found.amount for found in amounts)
-        scene = Scene(message, people=people_of(occurrences, message))
-        scene.past_tense = frozenset(
-            place for lang in LANGUAGES for place in occurrences.get(f"{lang}:past_aux", {})
-        )
-        reading.scene = scene
-        self._match(occurrences, reading)
-        judge(reading.findings, scene)
+        fillers = _covered(occurrences, ("word_danger", "word_filler"))
+        for language in self._spoken(message.words):
+            scene = _scene(message, occurrences, language, fillers)
+            findings = self._match(occurrences, scene, language)
+            judge(findings, scene)
+            reading.scenes[language] = scene
+            reading.findings.extend(findings)
+        reading.findings.sort(key=lambda f: (f.start, f.rule.id))
         reading.substances = _names(occurrences, "drug_")
         reading.region_hint = _region(occurrences)
         reading.language = _language(occurrences)
         reading.person = _person(reading)
-        reading.filler_only = _filler_only(occurrences, len(message))
+        reading.filler_only = len(fillers) >= len(message)
         return reading
 
-    def _match(self, occurrences: dict[str, dict[int, list[int]]], reading: Reading) -> None:
-        sentence = reading.words.sentence
+    def _match(
+        self, occurrences: dict[str, dict[int, list[int]]], scene: Scene, language: str
+    ) -> list[Finding]:
+        """Findings of one language; cues and masks go into the scene."""
+        sentence = scene.message.sentence
+        findings: list[Finding] = []
         done: set[int] = set()
-        places: set[tuple[str, int]] = set()
-        for concept in list(occurrences):
-            for what, pattern, owner in self._anchored.get(concept, ()):
-                if id(pattern) in done:
+        places: set[tuple[str, int, int]] = set()
+        excepted: dict[str, frozenset[int]] = {}
+        table = self._anchored[language]
+        present = occurrences.keys()
+        for concept in present & table.keys():
+            for pattern, owner in table[concept]:
+                if id(pattern) in done or not pattern.possible(present):
                     continue
                 done.add(id(pattern))
-                for start, end in pattern.find(occurrences, sentence):
-                    if what == "cue":
-                        reading.scene.cues.append(Span(start, end, owner.kind))  # type: ignore[union-attr]
-                    elif what == "mask":
-                        reading.scene.masks.append(Span(start, end, owner.id))
-                    elif isinstance(owner, Rule) and (owner.id, start) not in places:
-                        if not _excepted(owner, occurrences, sentence, start, end):
-                            places.add((owner.id, start))
-                            reading.findings.append(Finding(owner, start, end))
-        reading.findings.sort(key=lambda f: (f.start, f.rule.id))
+                for start, end, core in pattern.find(occurrences, sentence):
+                    if isinstance(owner, Cue):
+                        scene.cues.append(Span(start, end, owner.kind))
+                    elif isinstance(owner, Mask):
+                        scene.masks.append(Span(start, end, owner.id))
+                    elif (owner.id, start, core) not in places:
+                        places.add((owner.id, start, core))
+                        if owner.id not in excepted:
+                            excepted[owner.id] = _excepted(owner, occurrences, sentence)
+                        if excepted[owner.id].isdisjoint(range(start, end)):
+                            findings.append(Finding(owner, start, end, core, pattern.negates))
+        return findings
 
     def level_of(self, kinds: set[str]) -> tuple[Level, Combination | None]:
         """The most urgent combination that these kinds of findings fulfil."""
@@ -141,17 +166,14 @@ class Screen:
 
 
 def _excepted(
-    rule: Rule,
-    occurrences: dict[str, dict[int, list[int]]],
-    sentence: Sequence[int],
-    start: int,
-    end: int,
-) -> bool:
-    """True when an `unless` pattern of the rule overlaps the match."""
-    return any(
-        first < end and start < last
+    rule: Rule, occurrences: dict[str, dict[int, list[int]]], sentence: Sequence[int]
+) -> frozenset[int]:
+    """Words that an `unless` pattern of the rule covers: a match that touches them does not count."""
+    return frozenset(
+        word
         for pattern in rule.unless
-        for first, last in pattern.find(occurrences, sentence)
+        for first, last, _ in pattern.find(occurrences, sentence)
+        for word in range(first, last)
     )
 
 
@@ -171,7 +193,7 @@ def _person(reading: Reading) -> str:
     order = {"child": 0, "adult": 1, "other": 2, "self": 3, "pet": 4}
     named = {"young": "child", "generic": "adult"}
     kinds = [f.who for f in reading.findings if f.status == "affirmed" and f.who in SPECIFIC]
-    mentioned = [named.get(p.kind, p.kind).removeprefix("a_") for p in reading.scene.people]
+    mentioned = [named.get(p.kind, p.kind).removeprefix("a_") for p in reading.people]
     if any(f.rule.kind == "pet_intake" and f.status == "affirmed" for f in reading.findings):
         return "pet"
     if any(f.rule.kind == "child_intake" and f.status == "affirmed" for f in reading.findings):
@@ -206,14 +228,53 @@ def _language(occurrences: dict[str, dict[int, list[int]]]) -> str | None:
     return best if votes[best] else None
 
 
-def _filler_only(occurrences: dict[str, dict[int, list[int]]], size: int) -> bool:
-    """True when every word belongs to a one-word danger message ("help", "od pls", "pills")."""
+def _own_words(book: Rulebook, bare: Normaliser) -> dict[str, frozenset[str]]:
+    """Words of French and of Spanish that are no English words of the rules."""
+    by_language: dict[str, set[str]] = {language: set() for language in LANGUAGES}
+    for concept, phrases in book.phrases.items():
+        language = concept.partition(":")[0]
+        if language in by_language:
+            for phrase in phrases:
+                by_language[language].update(bare.phrase(phrase))
+    english = by_language["en"] | set(book.words["english"])
+    return {
+        language: frozenset(by_language[language] - english)
+        for language in LANGUAGES
+        if language != "en"
+    }
+
+
+def _scene(
+    message: Words,
+    occurrences: dict[str, dict[int, list[int]]],
+    language: str,
+    fillers: frozenset[int],
+) -> Scene:
+    def places(concept: str) -> frozenset[int]:
+        return frozenset(occurrences.get(f"{language}:{concept}", {}))
+
+    return Scene(
+        message,
+        people=people_of(occurrences, language),
+        past_tense=places("past_aux"),
+        linking=places("have"),
+        having=places("having"),
+        owned=places("owner"),
+        conjunctions=places("conjunction"),
+        fillers=fillers,
+    )
+
+
+def _covered(
+    occurrences: dict[str, dict[int, list[int]]], concepts: Sequence[str]
+) -> frozenset[int]:
+    """Every word that belongs to a phrase of these concepts."""
     covered: set[int] = set()
-    for language in (*LANGUAGES, "shared"):
-        for concept in ("word_danger", "word_filler"):
+    for language in LANGUAGES:
+        for concept in concepts:
             for start, ends in occurrences.get(f"{language}:{concept}", {}).items():
                 covered.update(range(start, max(ends)))
-    return len(covered) >= size
+    return frozenset(covered)
 
 
 def _amount_words(words: dict[str, object]) -> AmountWords:

@@ -63,14 +63,14 @@ class Speller:
             return token
         if not 4 <= len(token) <= _LONGEST or token in self._lookalikes:
             return None
-        best: tuple[int, bool, str] | None = None
+        best: tuple[int, bool, bool, str] | None = None
         for form in _deletions(token, 2 if len(token) >= 7 else 1):
             for word in self._index.get(form, ()):
                 limit = allowed_distance(word)
                 edits = distance(token, word, limit)
                 if edits > limit or (edits == 2 and token[0] != word[0]):
                     continue
-                candidate = (edits, token[0] != word[0], word)
+                candidate = (edits, token[0] != word[0], token[-1] != word[-1], word)
                 if best is None or candidate < best:
                     best = candidate
-        return best[2] if best else None
+        return best[3] if best else None

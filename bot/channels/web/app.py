@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as ASGIMessage
 
 from bot.channels.web.headers import SecurityHeaders
 from bot.channels.web.limits import Limits
@@ -32,10 +35,13 @@ from bot.channels.web.openapi import document
 from bot.channels.web.shapes import NewConversation, NewMessage
 from bot.record import NoSuchConversation
 from bot.replies import Part
+from bot.safety.types import SOMEONE_NEEDS_HELP
 from bot.service import Service
 from bot.settings import PROJECT
 from bot.store import StoreError
 from bot.turn import Message, Turn
+
+log = logging.getLogger(__name__)
 
 PAGE = PROJECT / "bot" / "channels" / "web" / "page"
 NDJSON = "application/x-ndjson"
@@ -83,11 +89,11 @@ def create_app(service: Service) -> Starlette:
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["authorization", "content-type"],
             ),
+            Middleware(Faults),
         ],
         exception_handlers={
             Refused: _problem_of,
             HTTPException: _http_problem,
-            Exception: _fault,
         },
         lifespan=lifespan,
     )
@@ -132,7 +138,7 @@ class _Web:
         """POST /v1/conversations/{id}/messages"""
         body = await self._body(request)
         conversation = request.path_params["conversation"]
-        text = body.get("text") if isinstance(body, dict) else None
+        text = _said(body)
         try:
             sent = _checked(NewMessage, body)
             self._authorised(request, conversation)
@@ -233,7 +239,8 @@ class _Web:
                 turn = await self._helper.turn(message, early)
                 await lines.put(json.dumps({"turn": _turn_json(turn)}) + "\n")
             except NoSuchConversation:
-                card = await self._card_whatever(message.conversation, message.text)
+                said = _said({"text": message.text, "button": message.button})
+                card = await self._card_whatever(message.conversation, said)
                 line = {"problem": _problem(_unknown())} if card is None else {"turn": card}
                 await lines.put(json.dumps(line) + "\n")
             finally:
@@ -289,9 +296,8 @@ class _Web:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > self._settings.max_body:
-                    raise Refused(
-                        413, "Too large", f"{self._detail('too_long')} {self._detail('emergency_line')}"
-                    )
+                    lines = (self._detail("too_long"), self._detail("emergency_line"))
+                    raise Refused(413, "Too large", " ".join(lines))
                 chunks.append(chunk)
         except ClientDisconnect:
             raise Refused(400, "Gone", "The connection was closed.") from None
@@ -309,6 +315,14 @@ class _Web:
 
     def _unavailable(self) -> Refused:
         return Refused(503, "Not available", self._detail("store_gone"))
+
+
+def _said(body: Any) -> Any:
+    """What the screen reads of a body: the text, or the button that asks for help."""
+    if not isinstance(body, dict):
+        return None
+    pressed = body.get("button") == SOMEONE_NEEDS_HELP
+    return SOMEONE_NEEDS_HELP if pressed else body.get("text")
 
 
 def _address(request: Request) -> str:
@@ -380,6 +394,31 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _fault(request: Request, error: Exception) -> Response:
-    """A fault of ours; the visitor still gets words (uvicorn logs the exception's type only)."""
-    return _problem_response(Refused(500, "Something went wrong", "Please try again."))
+class Faults:
+    """A fault of ours is a problem document and a log line with its type.
+
+    Innermost, so that it bears the headers of every response. Nothing is raised further: the
+    server would log a traceback, whose text may hold a visitor's words.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        begun = False
+
+        async def noting(message: ASGIMessage) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log.error("a request failed: %s", type(error).__name__)
+            if not begun:
+                problem = Refused(500, "Something went wrong", "Please try again.")
+                await _problem_response(problem)(scope, receive, send)
