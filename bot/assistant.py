@@ -170,6 +170,16 @@ class Assistant:
         except ValidationError:
             raise AssistantUnavailable("garbled") from None
 
+    async def forget(self, conversation: str) -> bool:
+        """Ask the assistant to forget a conversation; whether it said that it did."""
+        try:
+            response = await self._client.delete(
+                f"/webhooks/helper/conversation/{conversation}", timeout=self.deadline
+            )
+        except httpx.HTTPError:
+            return False  # a dead assistant has forgotten everything
+        return response.status_code == 200
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()

@@ -104,7 +104,9 @@ class InProcess:
 
     async def say(self, conversation: str, text: str) -> dict[str, Any]:
         """One turn."""
-        message = Message(conversation, text, channel="batch", region=self._region)
+        message = Message(
+            conversation, text, channel="batch", region=self._region, language=self._language
+        )
         return turn_row(await self._helper.turn(message))
 
 

@@ -26,6 +26,7 @@ from bot.batch import (
     private_service,
     read_items,
 )
+from bot.evaluation.command import evaluate_command
 from bot.settings import PROJECT, SettingsError, load_settings
 from bot.store import StoreError
 from bot.supervisor import MODEL, NotSetUp
@@ -197,6 +198,14 @@ def check() -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def topics() -> None:
+    """Write docs/topics.md anew from the content."""
+    from bot.check import write_topics_table
+
+    write_topics_table()
+
+
 @app.command("new-key")
 def new_key() -> None:
     """Print a new encryption key for BOT_KEYS."""
@@ -218,6 +227,9 @@ def rotate_keys() -> None:
     except _EXPECTED as error:
         err.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from None
+
+
+app.command("evaluate")(evaluate_command)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,11 @@ class Composed:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the composer needs to know of a turn."""
+    """What the composer needs to know of a turn. `language` is that of the safety texts."""
 
     assessment: Assessment
     region: str
+    language: str = "en"
     after_card: bool = False
     heard: Heard | None = None
     pressed: str | None = None  # a topic whose button was pressed
@@ -79,7 +80,6 @@ class Composer:
     answers: Answers
     texts: Texts
     centre: Centre
-    language: str = "en"
 
     def compose(self, situation: Situation) -> Composed:
         """The reply to a turn; never empty."""
@@ -108,7 +108,7 @@ class Composer:
         return self._card(assessment.card_id or str(assessment.level), situation)
 
     def _card(self, card_id: str, situation: Situation) -> Part:
-        card = safety_cards.card(card_id, self.language, "web", situation.region)
+        card = safety_cards.card(card_id, situation.language, "web", situation.region)
         heading, _, opening = card.first.partition(". ")
         lines = [opening, *(f"- {line}" for line in card.rest)]
         return Part(
@@ -139,8 +139,7 @@ class Composer:
 
     def _asks_back(self, situation: Situation) -> Composed:
         part = self._card("ask_back", situation)
-        offered = self._offered(situation, ())
-        return Composed((part,), Outcome.clarified, topics=self._topics(situation, (), offered))
+        return Composed((part,), Outcome.clarified)
 
     def _after_button(self, situation: Situation, button: str) -> Composed:
         """What follows a safety button; the danger itself stays until it is taken back."""
@@ -161,14 +160,14 @@ class Composer:
             key=key,
             level=str(level),
             buttons=tuple(
-                Button(name, safety_cards.button_label(name, self.language)) for name in names
+                Button(name, safety_cards.button_label(name, situation.language)) for name in names
             ),
         )
         return Composed((part,), _CARD_OUTCOME.get(level, Outcome.clarified))
 
     def _waiting_step(self, situation: Situation) -> str:
         """One step at a time; after the last, to go on watching."""
-        steps = safety_cards.waiting_steps(self.language, situation.region)
+        steps = safety_cards.waiting_steps(situation.language, situation.region)
         if situation.waiting_step < len(steps):
             return steps[situation.waiting_step]
         return self._line("waiting_done", situation)
@@ -202,10 +201,11 @@ class Composer:
 
     def _answered(self, answers: list[Answer], situation: Situation) -> Composed:
         covers = tuple(topic for answer in answers for topic in answer.covers)
-        offered = self._offered(situation, covers)
+        talk = answers[0].group == "small_talk"
+        offered = () if talk else self._offered(situation, covers, answered=True)
         parts: list[Part] = []
         for number, answer in enumerate(answers):
-            doubts = offered if number == 0 and answer.topic else ()
+            doubts = offered if number == 0 else ()
             parts.append(self._answer_part(answer, situation, doubts))
         if any(answer.contact for answer in answers):
             parts.append(self._contact_part())
@@ -228,12 +228,14 @@ class Composer:
             return Outcome.answered
         if answer.group == "small_talk":
             return Outcome.small_talk
-        return Outcome.out_of_scope if answer.intent or answer.key == "utter_default" else (
-            Outcome.clarified
+        return (
+            Outcome.out_of_scope
+            if answer.intent or answer.key == "utter_default"
+            else (Outcome.clarified)
         )
 
     def _tie(self, situation: Situation) -> Composed:
-        offered = self._offered(situation, (), least=1)
+        offered = self._offered(situation, ())
         question = self.answers.key("utter_did_you_mean" if offered else "utter_not_understood")
         part = Part(
             "text",
@@ -241,15 +243,11 @@ class Composer:
             key=question.key,
             buttons=tuple(self._topic_button(row.intent) for row in offered),
         )
-        return Composed(
-            (part,), Outcome.clarified, topics=self._topics(situation, (), offered)
-        )
+        return Composed((part,), Outcome.clarified, topics=self._topics(situation, (), offered))
 
     def _fallback(self) -> Composed:
         if self.centre.configured:
-            text = self.texts.get(
-                "fallback", centre=f"{self.centre.name} ({self.centre.contact})"
-            )
+            text = self.texts.get("fallback", centre=f"{self.centre.name} ({self.centre.contact})")
             links = tuple(Link(**link) for link in self.centre.links())
         else:
             text, links = self.texts.get("fallback_no_centre"), ()
@@ -285,9 +283,7 @@ class Composer:
     def _contact_part(self) -> Part:
         if not self.centre.configured:
             return Part("contact", self.texts.get("centre_not_configured"))
-        text = self.texts.get(
-            "contact_open", centre=self.centre.name, contact=self.centre.contact
-        )
+        text = self.texts.get("contact_open", centre=self.centre.name, contact=self.centre.contact)
         if self.centre.hours:
             text = f"{text}\n{self.centre.hours}"
         return Part("contact", text, links=tuple(Link(**link) for link in self.centre.links()))
@@ -297,14 +293,17 @@ class Composer:
         return Part("contact", "\n".join(lines))
 
     def _offered(
-        self, situation: Situation, covers: Sequence[str], least: int = 0
+        self, situation: Situation, covers: Sequence[str], answered: bool = False
     ) -> tuple[Ranked, ...]:
-        """Other topics that may have been meant: when in doubt, the likeliest few."""
+        """Other topics that may have been meant: when in doubt, the likeliest few.
+
+        When nothing was answered, at least one is offered if any topic is known at all.
+        """
         if situation.heard is None or situation.pressed:
             return ()
         ranking = situation.heard.understood.ranking
         sure = ranking[0].confidence if ranking else 0.0
-        if covers and sure >= DOUBT:
+        if answered and sure >= DOUBT:
             return ()
         seen = {self.answers.by_intent[topic].key for topic in covers}
         found: list[Ranked] = []
@@ -312,9 +311,9 @@ class Composer:
             answer = self.answers.by_intent.get(row.intent)
             if answer is None or not answer.title or answer.key in seen:
                 continue
-            if answer.group == "small_talk" or (not answer.topic and covers):
+            if not answer.topic:
                 continue
-            if row.confidence < WORTH_OFFERING and len(found) >= least:
+            if row.confidence < WORTH_OFFERING and (answered or found):
                 break
             seen.add(answer.key)
             found.append(row)
@@ -337,7 +336,7 @@ class Composer:
         return tuple({"topic": topic, "confidence": round(c, 4)} for topic, c in ranked)
 
     def _line(self, name: str, situation: Situation) -> str:
-        return safety_cards.line(name, self.language, situation.region)
+        return safety_cards.line(name, situation.language, situation.region)
 
 
 def _call(link: safety_cards.Link) -> str:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.metrics import Metrics
@@ -102,9 +103,7 @@ class Record:
         except StoreError:
             self._spool("create_conversation", facts)
 
-    async def open(
-        self, conversation: str, text: str, key: str, button: str | None
-    ) -> Opened:
+    async def open(self, conversation: str, text: str, key: str, button: str | None) -> Opened:
         """Write a message before anything else is done with it, and look back.
 
         Raises:
@@ -196,6 +195,21 @@ class Record:
         self._memory.pop(conversation, None)
         await asyncio.to_thread(self.spool.forget, conversation)
         return await self._in_time(lambda: self.store.delete_conversation(conversation), 5.0)
+
+    async def purge(self, transcript_days: int, safety_event_days: int) -> int:
+        """Delete what has been kept long enough; how many conversations and safety events.
+
+        Raises:
+            StoreError: the database is gone; the next purge tries again.
+        """
+        now = datetime.now(UTC)
+        conversations = await asyncio.to_thread(
+            self.store.delete_older_than, now - timedelta(days=transcript_days)
+        )
+        events = await asyncio.to_thread(
+            self.store.delete_safety_events_older_than, now - timedelta(days=safety_event_days)
+        )
+        return conversations + events
 
     async def ready(self) -> bool:
         """Whether the store can be written to."""

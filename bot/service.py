@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot import safety
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between tries to write what waits in the spool.
 REPLAY_EVERY = 5.0
+#: Seconds between two looks for what has been kept long enough.
+PURGE_EVERY = 3600.0
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Service:
     helper: Helper
     texts: Texts
     supervisor: Supervisor | None = None
-    _replaying: asyncio.Task[None] | None = field(default=None)
+    _upkeep: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Prepare the store and begin to replay the spool; a dead store does not stop the start."""
@@ -51,37 +54,57 @@ class Service:
                 await self.supervisor.start()
             except NotSetUp as error:
                 log.error("%s Until then only cards and fallbacks are shown.", error)
-        self._replaying = asyncio.create_task(self._replay_for_ever())
+        self._upkeep = [
+            asyncio.create_task(_for_ever(REPLAY_EVERY, self._replay)),
+            asyncio.create_task(_for_ever(PURGE_EVERY, self._purge)),
+        ]
 
     async def stop(self) -> None:
         """Stop and close everything, the assistant that was started here included."""
         if self.supervisor is not None:
             await self.supervisor.stop()
-        if self._replaying is not None:
-            self._replaying.cancel()
+        for task in self._upkeep:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._replaying
+                await task
         await self.helper.assistant.close()
         await asyncio.to_thread(self.helper.record.close)
 
-    async def _replay_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(REPLAY_EVERY)
-            try:
-                if not await self.helper.record.ready():  # gone at the start, or replaced since
-                    await asyncio.to_thread(self.helper.record.store.migrate)
-                replayed = await self.helper.record.replay()
-                if replayed:
-                    log.info("replayed %d records from the spool", replayed)
-            except (StoreError, OSError) as error:
-                log.warning("replay failed: %s", type(error).__name__)
-                self.helper.metrics.count("replay_failures")
+    async def _replay(self) -> None:
+        try:
+            if not await self.helper.record.ready():  # gone at the start, or replaced since
+                await asyncio.to_thread(self.helper.record.store.migrate)
+            replayed = await self.helper.record.replay()
+            if replayed:
+                log.info("replayed %d records from the spool", replayed)
+        except (StoreError, OSError) as error:
+            log.warning("replay failed: %s", type(error).__name__)
+            self.helper.metrics.count("replay_failures")
+
+    async def _purge(self) -> None:
+        try:
+            deleted = await self.helper.record.purge(
+                self.settings.transcript_days, self.settings.safety_event_days
+            )
+            if deleted:
+                log.info("retention: %d conversations and safety events deleted", deleted)
+        except StoreError as error:
+            log.warning("purge failed: %s", type(error).__name__)
+            self.helper.metrics.count("purge_failures")
 
     def emergency(self, region: str) -> Contact:
         """The emergency service of a region; North America's where the region is unknown."""
         found = contact(region, "emergency") or contact("us", "emergency")
         assert found is not None
         return found
+
+
+async def _for_ever(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do something again and again until cancelled, first after a few seconds."""
+    await asyncio.sleep(min(seconds, REPLAY_EVERY))
+    while True:
+        await work()
+        await asyncio.sleep(seconds)
 
 
 def build_service(settings: Settings, supervisor: Supervisor | None = None) -> Service:
@@ -99,7 +122,7 @@ def build_service(settings: Settings, supervisor: Supervisor | None = None) -> S
     texts = load_texts(settings.language)
     answers = load_answers()
     metrics = Metrics()
-    composer = Composer(answers, texts, load_centre(settings.centre_file), settings.language)
+    composer = Composer(answers, texts, load_centre(settings.centre_file))
     store = Store(settings.database, settings.keys)
     helper = Helper(
         record=Record(store, Spool(settings.var / "spool", settings.keys), metrics),

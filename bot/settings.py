@@ -41,7 +41,8 @@ class Settings:
     messages_per_minute: int = 20
     messages_per_address_per_minute: int = 120
     conversations_per_address_per_hour: int = 60
-    limits_storage: str = "async+memory://"
+    transcript_days: int = 30
+    safety_event_days: int = 365
     trusted_proxies: tuple[str, ...] = field(default=())
 
     @property
@@ -96,7 +97,6 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if env is None else env
     default = Settings()
     var = Path(env.get("BOT_VAR", "") or default.var)
-    redis = env.get("REDIS_URL", "").strip()
     return Settings(
         host=env.get("BOT_HOST", default.host),
         port=int(_number(env, "BOT_PORT", default.port, 1)),
@@ -130,6 +130,7 @@ def load_settings(env: Mapping[str, str] | None = None) -> Settings:
                 1,
             )
         ),
-        limits_storage=f"async+{redis}" if redis else "async+memory://",
+        transcript_days=int(_number(env, "TRANSCRIPT_DAYS", default.transcript_days, 1)),
+        safety_event_days=int(_number(env, "SAFETY_EVENT_DAYS", default.safety_event_days, 1)),
         trusted_proxies=_list(env.get("TRUSTED_PROXIES", "")),
     )

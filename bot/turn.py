@@ -49,6 +49,7 @@ class Message:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     channel: str = "web"
     region: str = "unknown"
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ class Helper:
         await self._recorded(message, opened, situation.assessment, turn)
         return turn
 
-    async def card_only(self, conversation: str, text: str, region: str) -> Turn | None:
+    async def card_only(
+        self, text: str, region: str, language: str, channel: str = "web"
+    ) -> Turn | None:
         """The card for a message that is otherwise refused, or None when it calls for none.
 
         The message is not put on record: the conversation may not be the sender's.
@@ -106,12 +109,14 @@ class Helper:
         assessment = await _assess([], text)
         if not assessment.level.calls_for_card:
             return None
-        situation = Situation(assessment, assessment.region_hint or region)
+        situation = Situation(
+            assessment, assessment.region_hint or region, _spoken(assessment, language)
+        )
         composed = self._composed_without_assistant(situation)
         signs = sorted({sign.category for sign in assessment.signs})
         rules = sorted({sign.rule_id for sign in assessment.signs})
         self.metrics.count("cards_despite_refusal")
-        await self.record.safety_event(str(assessment.level), signs, rules, "web", None)
+        await self.record.safety_event(str(assessment.level), signs, rules, channel, None)
         return _turn(assessment, composed, started)
 
     async def assistant_ready(self) -> bool:
@@ -141,6 +146,7 @@ class Helper:
         return Situation(
             assessment,
             assessment.region_hint or message.region,
+            _spoken(assessment, message.language),
             after_card=after_card and not assessment.taken_back,
             pressed=self._pressed(message.button),
             safety_button=button if button in _BUTTONS_WITH_A_REPLY else None,
@@ -187,9 +193,7 @@ class Helper:
             return None
         return Composed((part,), Outcome.clarified)
 
-    async def _asked(
-        self, message: Message, situation: Situation, opened: Opened
-    ) -> Situation:
+    async def _asked(self, message: Message, situation: Situation, opened: Opened) -> Situation:
         """Step 3: what the assistant makes of the message, unless a button said it all."""
         if situation.pressed or situation.safety_button or message.button in BUTTONS:
             return situation
@@ -274,6 +278,11 @@ async def _assess(history: list[PastTurn], text: str) -> Assessment:
     if len(text) > SCREEN_IN_THREAD:
         return await asyncio.to_thread(assess, history, text)
     return assess(history, text)
+
+
+def _spoken(assessment: Assessment, language: str) -> str:
+    """The language of the safety texts: the visitor's own words win over the conversation's."""
+    return assessment.language if assessment.language != "en" else language
 
 
 def _level(name: str) -> Level:

@@ -1,6 +1,6 @@
 """Makes docs/screenshots/: the plain page in every state worth looking at, in Debian's Chromium.
 
-    make screenshots          (or: .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000)
+make screenshots          (or: .venv/bin/python scripts/screenshots.py http://127.0.0.1:8000)
 """
 
 from __future__ import annotations

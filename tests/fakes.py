@@ -98,7 +98,8 @@ NOT_UNDERSTOOD = {
 
 
 class FakeAssistant:
-    """An assistant on loopback that does as `behaviour` says; `calls` is what it was asked.
+    """An assistant on loopback that does as `behaviour` says; `calls` is what it was asked,
+    `forgotten` the conversations it was told to forget.
 
     Behaviours: `answers`, one of QUICK_FAULTS or SLOW_FAULTS, or `wrong_shape` (sends `shape`).
     """
@@ -108,6 +109,7 @@ class FakeAssistant:
         self.shape: Any = None
         self.delay = 0.0
         self.calls: list[dict[str, Any]] = []
+        self.forgotten: list[str] = []
         self.knows: dict[str, dict[str, Any]] = {QUESTION: heard("what_is_baclofen")}
         self.answer: Callable[[dict[str, Any]], dict[str, Any]] = self._known
         self.port = 0
@@ -165,6 +167,10 @@ class FakeAssistant:
         body = await reader.readexactly(lengths[0]) if lengths else b""
         if head.startswith("GET"):
             _send(writer, 200, b'{"ready": true}')
+            return True
+        if head.startswith("DELETE"):
+            self.forgotten.append(head.split()[1].rpartition("/")[2])
+            _send(writer, 200, b'{"forgotten": true}')
             return True
         call = json.loads(body)
         self.calls.append(call)

@@ -144,10 +144,7 @@ def test_composer_offers_what_else_was_meant_when_in_doubt(composer: Composer) -
     other = {"stop_suddenly": 0.3}
     doubtful = heard("tapering", confidence=DOUBT - 0.05, others=other)
     sure = heard("tapering", confidence=DOUBT + 0.05, others=other)
-    shown = [
-        [b.id for b in composer.compose(situation(heard=h)).parts[0].buttons][0]
-        for h in (doubtful, sure)
-    ]
+    shown = [composer.compose(situation(heard=h)).parts[0].buttons[0].id for h in (doubtful, sure)]
     assert shown[0] == "topic:stop_suddenly"
     assert shown[1] == f"topic:{composer.answers.by_intent['tapering'].related[0]}"
 

@@ -8,6 +8,7 @@ a failure its own status. Only the helper (bot/assistant.py) calls it.
     200  {"replies": [{"response": "utter_x", ...}], "understood": {...}, "active_form": null}
     400 / 500 / 503  {"error": "..."}
     GET  /webhooks/helper/ready  200 when a model is loaded, 503 otherwise
+    DELETE /webhooks/helper/conversation/<id>  forgets what was said
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Awaitable, Callable, Dict, List, Optional, Text
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY
 from sanic import Blueprint, response
 from sanic.request import Request
@@ -57,9 +59,7 @@ class HelperChannel(InputChannel):
         """The address is /webhooks/<name>/."""
         return "helper"
 
-    def blueprint(
-        self, on_new_message: Callable[[UserMessage], Awaitable[Any]]
-    ) -> Blueprint:
+    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         """The routes of the channel."""
         routes = Blueprint("helper_channel")
 
@@ -81,6 +81,13 @@ class HelperChannel(InputChannel):
             except Exception as error:  # noqa: BLE001  the caller has a reply of its own; it needs a status
                 logger.error("A turn failed: %s", type(error).__name__)
                 return response.json({"error": type(error).__name__}, status=500)
+
+        @routes.route("/conversation/<conversation:str>", methods=["DELETE"])
+        async def forget(request: Request, conversation: str) -> HTTPResponse:
+            agent = _agent(request)
+            if agent is not None:  # saving an empty tracker forgets it (tracker_store.py)
+                await agent.tracker_store.save(DialogueStateTracker(conversation, []))
+            return response.json({"forgotten": True})
 
         return routes
 

@@ -52,9 +52,9 @@ class Gate:
     clear: float = 0.25
     tie: float = 0.12
     part: float = 0.5
-    own: float = 0.75
+    own: float = 0.65
     second: float = 0.6
-    refuse: float = 0.35
+    refuse: float = 0.3
     refusal_prefix: str = "out_of_scope"
     one_answer: Sequence[Sequence[str]] = ()
 
@@ -133,9 +133,7 @@ class Gate:
         return next((names[0] for names in self.one_answer if name in names), name)
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class CoverageGate(GraphComponent):
     """Sets the final intent, `decision` and `also` of a message."""
 

@@ -25,9 +25,7 @@ READING_RANKINGS = "reading_rankings"
 RANKING_LENGTH = 10
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class IntentClassifier(GraphComponent, RasaIntentClassifier):
     """Ranks intents for every reading; the ranking of the whole is the message's own."""
 
@@ -124,9 +122,7 @@ class IntentClassifier(GraphComponent, RasaIntentClassifier):
     def _ranking(self, confidence: np.ndarray) -> List[Dict[Text, Any]]:
         assert self._model is not None
         order = np.argsort(-confidence)
-        return [
-            {"name": self._model.intents[i], "confidence": float(confidence[i])} for i in order
-        ]
+        return [{"name": self._model.intents[i], "confidence": float(confidence[i])} for i in order]
 
 
 def _options(config: Dict[Text, Any]) -> IntentModelOptions:

@@ -143,15 +143,13 @@ def read(
     return found
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class ReadingsFinder(GraphComponent):
     """Sets `readings` on every message, spelling mended; training examples are read whole."""
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        """`encoder`: folder of the sentence encoder, whose vocabulary is known to be spelt right."""
+        """`encoder`: folder of the sentence encoder, whose words are known to be spelt right."""
         return {"encoder": "models/encoder"}
 
     @staticmethod

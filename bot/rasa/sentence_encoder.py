@@ -22,9 +22,7 @@ from bot.rasa.readings import READINGS
 VECTORS = "reading_vectors"
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):
     """Encodes readings; the vector of the whole is also the message's sentence feature."""
 
@@ -74,6 +72,4 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):
 
     def _set(self, message: Message, vectors: np.ndarray) -> None:
         message.set(VECTORS, vectors)
-        message.add_features(
-            Features(vectors[:1], FEATURE_TYPE_SENTENCE, TEXT, self._identifier)
-        )
+        message.add_features(Features(vectors[:1], FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

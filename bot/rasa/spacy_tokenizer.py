@@ -20,9 +20,7 @@ from rasa.shared.nlu.training_data.message import Message
 MAX_CHARACTERS = 8000
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)
 class BlankSpacyTokenizer(Tokenizer):
     """Tokenises with `spacy.blank(language)`."""
 

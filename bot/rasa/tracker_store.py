@@ -48,7 +48,10 @@ class RecentTrackerStore(TrackerStore):
         super().__init__(domain, event_broker)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Keeps the state and the last turns of a tracker."""
+        """Keeps the state and the last turns of a tracker; an empty one is forgotten."""
+        if not tracker.events:
+            self._events.pop(tracker.sender_id, None)
+            return
         self._events[tracker.sender_id] = self._recent(tracker)
         self._events.move_to_end(tracker.sender_id)
         while len(self._events) > self._conversations:
@@ -68,10 +71,6 @@ class RecentTrackerStore(TrackerStore):
     async def keys(self) -> Iterable[Text]:
         """Ids of the conversations kept."""
         return list(self._events)
-
-    async def delete(self, sender_id: Text) -> None:
-        """Forgets a conversation."""
-        self._events.pop(sender_id, None)
 
     def _recent(self, tracker: DialogueStateTracker) -> List[Event]:
         events = list(tracker.events)

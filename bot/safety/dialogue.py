@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot.safety.amounts import MANY_MG
 from bot.safety.context import SPECIFIC
 from bot.safety.rulebook import Combination
 from bot.safety.screen import Reading, Screen, caution_kinds, raising
@@ -27,6 +28,7 @@ from bot.safety.types import (
 TURNS_REMEMBERED = 40
 _LONGEST_REMEMBERED = 2000
 _SHORT_REPLY = 8
+_DOSES = frozenset({"dose", "dose_large", "dose_worry", "intake"})
 _OPEN_EVENTS = frozenset({"dose", "dose_large", "dose_worry", "child_intake", "intake", "word"})
 
 
@@ -91,7 +93,11 @@ def _remember(carried: Carried, reading: Reading) -> None:
 
 def kinds_of(reading: Reading) -> set[str]:
     """Kinds of the affirmed findings, with who:other and symptoms worked out."""
-    kinds = reading.kinds()
+    kinds = {
+        f.rule.kind
+        for f in reading.findings
+        if f.status == "affirmed" and (f.who != "pet" or f.rule.kind not in _DOSES)
+    }
     if any(p.kind in {"adult", "young", "child", "other"} for p in reading.people):
         kinds.add("who:other")
     symptoms = {
@@ -141,7 +147,7 @@ def assess(screen: Screen, history: Sequence[PastTurn], text: str) -> Assessment
         level, why = screen.level_of(added | carried.kinds)
         if level is Level.none or (not level.calls_for_card and caution_kinds(reading)):
             level = Level.caution if caution_kinds(reading) else level
-    elif caution_kinds(reading):
+    elif caution_kinds(reading) or any((a.total_mg or 0) >= MANY_MG for a in reading.amounts):
         level, why = Level.caution, None
     return _build(reading, carried, level, why, text)
 

@@ -66,7 +66,7 @@ class Pattern:
                 stops = self._follow({end: start for end in ends}, occurrences, sentence)
                 if stops:
                     seen.add(start)
-                    end = min(stops)
+                    end = min(stops) if len(self.elements) > 1 else max(stops)
                     yield start, end, stops[end]
 
     def _follow(

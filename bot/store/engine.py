@@ -150,7 +150,7 @@ def _inode(path: str) -> tuple[int, int] | None:
     if not path:
         return None
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -320,7 +320,7 @@ def _rewrite(path: Path, lines: list[str]) -> None:
         file.write("\n".join(lines) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    fresh.replace(path)
     _sync_folder(path.parent)
 
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadData, URLSafeSerializer
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -52,10 +52,13 @@ ShapeT = TypeVar("ShapeT", NewConversation, NewMessage)
 class Refused(Exception):
     """A request that is answered with a problem document."""
 
-    def __init__(self, status: int, title: str, detail: str, retry_after: int | None = None):
+    def __init__(
+        self, status: int, title: str, detail: str, retry_after: int | None = None, raw: str = ""
+    ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
         self.retry_after = retry_after
+        self.raw = raw  # what could be read of a body that is no message: it is screened too
 
 
 def create_app(service: Service) -> Starlette:
@@ -107,11 +110,11 @@ class _Web:
         self._helper = service.helper
         self._settings = service.settings
         self._limits = Limits(service.settings)
-        self._signer = Signer(list(reversed(service.settings.keys)), salt="conversation")
+        keys = list(reversed(service.settings.keys))  # the last one signs
+        self._signer = URLSafeSerializer(keys, salt="conversation")
         self._templates = Environment(
             loader=FileSystemLoader(PAGE), autoescape=select_autoescape(["html"])
         )
-        self._probing = f"{uuid.UUID(int=0)}"
 
     # Conversations
 
@@ -128,7 +131,7 @@ class _Web:
         return JSONResponse(
             {
                 "conversation": conversation,
-                "token": self._signer.sign(conversation).decode(),
+                "token": self._signer.dumps([conversation, region, language]),
                 "disclosure": self._detail("disclosure", region),
             },
             status_code=201,
@@ -136,19 +139,20 @@ class _Web:
 
     async def say(self, request: Request) -> Response:
         """POST /v1/conversations/{id}/messages"""
-        body = await self._body(request)
         conversation = request.path_params["conversation"]
-        text = _said(body)
+        said: Any = None
         try:
+            body = await self._body(request)
+            said = _said(body)
             sent = _checked(NewMessage, body)
-            self._authorised(request, conversation)
-            await self._allowed(request, conversation, sent)
-            message = self._message(conversation, sent)
+            region, language = self._authorised(request, conversation)
+            await self._allowed(request, conversation)
+            message = _message(conversation, sent, region, language)
             if NDJSON in request.headers.get("accept", ""):
                 return StreamingResponse(self._stream(message), media_type=NDJSON)
             return JSONResponse(_turn_json(await self._turn(message)))
         except Refused as refused:
-            card = await self._card_whatever(conversation, text)
+            card = await self._card_whatever(said or refused.raw)
             if card is None:
                 raise refused
             return JSONResponse(card)
@@ -184,6 +188,7 @@ class _Web:
             deleted = await self._helper.record.delete(conversation)
         except StoreError:
             raise self._unavailable() from None
+        await self._helper.assistant.forget(conversation)
         if not deleted:
             raise _unknown()
         return Response(status_code=204)
@@ -240,7 +245,7 @@ class _Web:
                 await lines.put(json.dumps({"turn": _turn_json(turn)}) + "\n")
             except NoSuchConversation:
                 said = _said({"text": message.text, "button": message.button})
-                card = await self._card_whatever(message.conversation, said)
+                card = await self._card_whatever(said)
                 line = {"problem": _problem(_unknown())} if card is None else {"turn": card}
                 await lines.put(json.dumps(line) + "\n")
             finally:
@@ -257,31 +262,29 @@ class _Web:
         except NoSuchConversation:
             raise _unknown() from None
 
-    async def _card_whatever(self, conversation: str, text: Any) -> dict[str, Any] | None:
+    async def _card_whatever(self, text: Any) -> dict[str, Any] | None:
         """The card that a refused message calls for, if it does."""
         if not isinstance(text, str):
             return None
-        turn = await self._helper.card_only(conversation, text, self._settings.region)
+        turn = await self._helper.card_only(text, self._settings.region, self._settings.language)
         return _turn_json(turn) if turn is not None else None
 
-    def _message(self, conversation: str, sent: NewMessage) -> Message:
-        key = sent.idempotency_key or uuid.uuid4().hex
-        return Message(
-            conversation, sent.text, sent.button, key, "web", region=self._settings.region
-        )
+    def _authorised(self, request: Request, conversation: str) -> tuple[str, str]:
+        """The region and language of the conversation that the token was made for.
 
-    def _authorised(self, request: Request, conversation: str) -> None:
+        Raises:
+            Refused: no token, a forged one or another conversation's.
+        """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         try:
-            named = self._signer.unsign(token.strip()).decode()
-        except (BadSignature, UnicodeError):
-            named = ""
+            named, region, language = self._signer.loads(token.strip())
+        except (BadData, ValueError, TypeError):
+            named = region = language = ""
         if scheme.lower() != "bearer" or named != conversation:
-            raise Refused(
-                401, "Not authorised", "Send the conversation's token as a bearer token."
-            )
+            raise Refused(401, "Not authorised", "Send the conversation's token as a bearer token.")
+        return region, language
 
-    async def _allowed(self, request: Request, conversation: str, sent: NewMessage) -> None:
+    async def _allowed(self, request: Request, conversation: str) -> None:
         if not await self._limits.message_allowed(conversation, _address(request)):
             raise Refused(429, "Too many messages", self._detail("too_many"), 30)
 
@@ -295,19 +298,19 @@ class _Web:
         try:
             async for chunk in request.stream():
                 size += len(chunk)
+                chunks.append(chunk)
                 if size > self._settings.max_body:
                     lines = (self._detail("too_long"), self._detail("emergency_line"))
-                    raise Refused(413, "Too large", " ".join(lines))
-                chunks.append(chunk)
+                    raise Refused(413, "Too large", " ".join(lines), raw=_readable(chunks))
         except ClientDisconnect:
             raise Refused(400, "Gone", "The connection was closed.") from None
-        raw = b"".join(chunks)
-        if not raw.strip():
+        readable = _readable(chunks)
+        if not readable.strip():
             return None
         try:
-            return json.loads(raw.decode("utf-8", "replace"))
+            return json.loads(readable)
         except (ValueError, RecursionError):
-            raise Refused(400, "Not JSON", "The body must be JSON.") from None
+            raise Refused(400, "Not JSON", "The body must be JSON.", raw=readable) from None
 
     def _detail(self, name: str, region: str | None = None) -> str:
         emergency = self._service.emergency(region or self._settings.region).display
@@ -323,6 +326,15 @@ def _said(body: Any) -> Any:
         return None
     pressed = body.get("button") == SOMEONE_NEEDS_HELP
     return SOMEONE_NEEDS_HELP if pressed else body.get("text")
+
+
+def _readable(chunks: list[bytes]) -> str:
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+def _message(conversation: str, sent: NewMessage, region: str, language: str) -> Message:
+    key = sent.idempotency_key or uuid.uuid4().hex
+    return Message(conversation, sent.text, sent.button, key, "web", region, language)
 
 
 def _address(request: Request) -> str:

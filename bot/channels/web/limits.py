@@ -6,8 +6,8 @@ import hashlib
 import logging
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
-from limits.storage import storage_from_string
 
 from bot.settings import Settings
 
@@ -15,11 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Limits:
-    """Counts hits in memory, or in Redis when REDIS_URL is set."""
+    """Counts hits in this process's memory."""
 
     def __init__(self, settings: Settings) -> None:
-        storage = storage_from_string(settings.limits_storage)
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._by_conversation = RateLimitItemPerMinute(settings.messages_per_minute)
         self._by_address = RateLimitItemPerMinute(settings.messages_per_address_per_minute)
         self._new = RateLimitItemPerHour(settings.conversations_per_address_per_hour)

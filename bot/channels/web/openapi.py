@@ -95,7 +95,7 @@ def _say() -> dict[str, Any]:
         "summary": "Send a message or press a button.",
         "description": (
             "With Accept: application/x-ndjson a card is sent on its own line as soon as it is "
-            "known ({\"part\": ...}), then the whole turn ({\"turn\": ...})."
+            'known ({"part": ...}), then the whole turn ({"turn": ...}).'
         ),
         "parameters": [_ID],
         "security": _SIGNED,

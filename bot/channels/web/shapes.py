@@ -122,5 +122,3 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-
-
