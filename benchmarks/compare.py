@@ -245,8 +245,10 @@ def working_folder(keep: bool) -> Iterator[Path]:
     parent = PROJECT / "var"
     parent.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=parent))
-    yield folder
-    console.print(f"Models and logs are in {folder.relative_to(PROJECT)}")
+    try:
+        yield folder
+    finally:
+        console.print(f"Models and logs are in {folder.relative_to(PROJECT)}")
 
 
 def measure(plan: Plan, folder: Path) -> Figures:

@@ -44,6 +44,13 @@ class Ranked(_Shape):
     confidence: float = Field(ge=0, le=1.0001)
 
 
+class Vote(_Shape):
+    """The second vote on danger: the likeliest level and how sure it is of any, 0 to 1."""
+
+    level: str
+    confidence: float = Field(ge=0, le=1.0001)
+
+
 class Understanding(_Shape):
     """What the assistant understood.
 
@@ -55,6 +62,7 @@ class Understanding(_Shape):
     ranking: list[Ranked]
     decision: str
     also: list[str] = []
+    danger: Vote | None = None
 
 
 class Reply(_Shape):

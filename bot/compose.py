@@ -23,9 +23,9 @@ from bot.texts import Texts
 #: Ids of buttons that ask for a topic: "topic:withdrawal_timeline".
 TOPIC_BUTTON = "topic:"
 #: Below this confidence an answer also offers what else could have been meant.
-DOUBT = 0.62
+DOUBT = 0.85
 #: Confidence from which another topic is worth offering, and how many are.
-WORTH_OFFERING = 0.03
+WORTH_OFFERING = 0.02
 OFFERED = 3
 
 _CARD_OUTCOME = {
@@ -84,7 +84,7 @@ class Composer:
     def compose(self, situation: Situation) -> Composed:
         """The reply to a turn; never empty."""
         level = situation.assessment.level
-        if situation.safety_button:
+        if situation.safety_button and not level.calls_for_card:  # a fault brings the card
             return self._after_button(situation, situation.safety_button)
         if situation.assessment.asks_back:
             return self._asks_back(situation)

@@ -22,6 +22,7 @@ from bot.outcomes import Outcome
 from bot.record import Opened, PastReply, Record
 from bot.replies import Part
 from bot.safety import BUTTONS, Assessment, Level, PastTurn, assess
+from bot.second_vote import raised_by_vote
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ class Helper:
         if opened.finished is not None:
             return _again(opened)
         situation = await self._screened(message, opened)
-        composed = await self._composed(message, situation, opened, early)
-        turn = _turn(situation.assessment, composed, started)
-        await self._recorded(message, opened, situation.assessment, turn)
+        assessment, composed = await self._composed(message, situation, opened, early)
+        turn = _turn(assessment, composed, started)
+        await self._recorded(message, opened, assessment, turn)
         return turn
 
     async def card_only(
@@ -163,20 +164,29 @@ class Helper:
 
     async def _composed(
         self, message: Message, situation: Situation, opened: Opened, early: Early | None
-    ) -> Composed:
-        """Steps 3 and 4; a fault in them is an honest reply, after the card if there is one."""
+    ) -> tuple[Assessment, Composed]:
+        """Steps 3 and 4; a fault in them is an honest reply, after the card if there is one.
+
+        The assessment is the screen's, raised where the second vote saw more.
+        """
         try:
             if early is not None and situation.assessment.level.calls_for_card:
                 await early(self.composer.card_part(situation))
             refused = self._refused(message, situation)
             if refused is not None:
-                return refused
+                return situation.assessment, refused
             situation = await self._asked(message, situation, opened)
-            return self.composer.compose(situation)
+            raised = raised_by_vote(situation.assessment, situation.heard)
+            if raised is not situation.assessment:
+                self.metrics.count("raised_by_vote")
+                situation = replace(situation, assessment=raised)
+                if early is not None and raised.level.calls_for_card:
+                    await early(self.composer.card_part(situation))
+            return situation.assessment, self.composer.compose(situation)
         except Exception as error:  # noqa: BLE001  every turn ends as a reply and an outcome
             log.error("a turn failed: %s", type(error).__name__)
             self.metrics.count("turn_faults")
-            return self._composed_without_assistant(situation)
+            return situation.assessment, self._composed_without_assistant(situation)
 
     def _refused(self, message: Message, situation: Situation) -> Composed | None:
         """A message that is empty or too long: screened whole, then refused politely."""

@@ -98,9 +98,9 @@ NOT_UNDERSTOOD = {
 
 
 class FakeAssistant:
-    """An assistant on loopback that does as `behaviour` says; `calls` is what it was asked,
-    `forgotten` the conversations it was told to forget.
+    """An assistant on loopback that does as `behaviour` says.
 
+    `calls` is what it was asked, `forgotten` the conversations it was told to forget.
     Behaviours: `answers`, one of QUICK_FAULTS or SLOW_FAULTS, or `wrong_shape` (sends `shape`).
     """
 

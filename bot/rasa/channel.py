@@ -168,4 +168,5 @@ def _understanding(understood: Dict[Text, Any]) -> Dict[Text, Any]:
         ],
         "decision": understood.get("decision"),
         "also": understood.get("also", []),
+        "danger": understood.get("danger"),
     }

@@ -108,7 +108,10 @@ class AmountReader:
         words = message.words
         if (start and words[start - 1] in self._v.before_not) or 1900 <= value <= 2100:
             return None
-        rest = words[after : after + 8]
+        stop = after
+        while stop < min(after + 8, len(words)) and message.sentence[stop] == message.sentence[start]:
+            stop += 1
+        rest = words[after:stop]
         count, strength, total, used = self._measure(rest, value)
         if used < 0:
             return None
@@ -207,7 +210,7 @@ class AmountReader:
 
 
 def _bare(value: float) -> tuple[float | None, float | None, float | None, int]:
-    if value < 2 or 1900 <= value <= 2100 or value != int(value):
+    if not 2 <= value < 1e9 or 1900 <= value <= 2100 or value != int(value):
         return None, None, None, -1
     return value, None, None, 0
 

@@ -62,6 +62,7 @@ class Scene:
     owned: frozenset[int] = frozenset()
     conjunctions: frozenset[int] = frozenset()
     fillers: frozenset[int] = frozenset()
+    amounts: bool = False
     uncovered: int = 0
     masked: frozenset[int] = frozenset()
     _by_kind: dict[str, list[Span]] = field(default_factory=dict)
@@ -162,6 +163,8 @@ def _status(finding: Finding, scene: Scene, bare_signs: int) -> tuple[str, str]:
         return "quoted", who
     if _past(finding, scene):
         return "past", who
+    if not finding.negates and scene.between("fear", finding.core - 4, finding.core):
+        return "hypothetical", who
     if finding.rule.form == "certain":
         return (cue.kind if cue and who == "generic" else "affirmed"), who
     if finding.rule.form == "bare":
@@ -184,6 +187,8 @@ def _quoted(finding: Finding, scene: Scene, who: str) -> bool:
 
 def _report_in_spite(finding: Finding, who: str, scene: Scene) -> bool:
     """ "What do I do if my son took ten" reports an event although it is put as a condition."""
+    if scene.has("would") and not scene.has("now") and not scene.amounts:
+        return False
     if who == "self":
         return finding.rule.form == "past" or scene.has("now")
     return who in SPECIFIC
@@ -258,6 +263,8 @@ def _negated(finding: Finding, scene: Scene) -> bool:
     governed = finding.start if finding.negates else finding.core
     low = governed - _CUE_REACH
     for cue in scene.between("negation", governed - _NEGATION_REACH - 5, governed):
+        if finding.rule.form == "past" and finding.start - cue.end > 1:
+            continue
         if not 0 <= governed - cue.end <= _NEGATION_REACH or clause[cue.start] != clause[governed]:
             continue
         doubts = scene.between("uncertain", low, cue.end + 1)

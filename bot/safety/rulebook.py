@@ -24,6 +24,8 @@ KINDS = (
     "symptom",  # an emergency together with medicine, stopping, a pump or another symptom
     "stop_sign",  # an emergency after stopping or with a pump (fever, stiffness)
     "mild_other",  # a mild sign in somebody else (worked out, never written in a rule)
+    "seen",  # an odd state observed in somebody else
+    "borrowed",  # took somebody else's medicine
     "now",  # words of now or just now (worked out)
     "mild",  # raises only together with a dose event
     "dose_large",
@@ -54,6 +56,8 @@ CUES = (
     "negation",
     "uncertain",
     "quoted",
+    "fear",
+    "would",
     "fiction",
     "terminator",
     "now",

@@ -18,7 +18,7 @@ from bot.safety.tagger import Tagger
 from bot.safety.types import Amount, Level
 
 _RAISING = frozenset(
-    {"danger", "symptom", "stop_sign", "mild", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
+    {"danger", "symptom", "stop_sign", "mild", "seen", "borrowed", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
     | {"intent", "means", "stopped", "intake", "alcohol", "sedative", "other_drug", "pump"}
 )
 _CAUTION = frozenset(
@@ -262,6 +262,7 @@ def _scene(
         owned=places("owner"),
         conjunctions=places("conjunction"),
         fillers=fillers,
+        amounts="#many" in occurrences or "#several" in occurrences,
     )
 
 
