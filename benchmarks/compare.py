@@ -10,6 +10,7 @@ import argparse
 import datetime
 import os
 import shlex
+import shutil
 import signal
 import statistics
 import sys
@@ -30,6 +31,7 @@ from material import (
     Case,
     copy_content,
     digest,
+    digest_of_content,
     load_messages,
     number_of_examples,
     read_cases,
@@ -38,7 +40,19 @@ from material import (
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from servers import BENCHMARKS, BenchmarkError, Door, Server, Side, assistant, helper, sides, train
+from servers import (
+    BENCHMARKS,
+    BenchmarkError,
+    Door,
+    Server,
+    Side,
+    Training,
+    assistant,
+    compile_once,
+    helper,
+    sides,
+    train,
+)
 
 from bot.settings import PROJECT
 from bot.supervisor import RASA
@@ -46,6 +60,9 @@ from bot.supervisor import RASA
 console = Console()
 #: Asked until it is answered when a server starts; a training example of both sides.
 FIRST = "hello"
+#: Where stock's model comes from when it is not trained in the run.
+KEPT = "trained in an earlier run on the same content; its training figures are from there"
+FOREIGN = "trained earlier, on other content or in another way: not a fair comparison"
 Done = Callable[[str], None]
 
 
@@ -94,23 +111,38 @@ class Run:
 # The measurements, in order
 
 
+def compile_packages(run: Run) -> None:
+    """So that no start and no training measures Python's compiler."""
+    run.done("compiling packages")
+    compile_once(run.folder)
+
+
 def train_both(run: Run) -> None:
     """Ours, stock, ours again: a machine that slows down in between cannot favour ours."""
     ours, stock = run.sides
-    costs: dict[str, list[tuple[float, float]]] = {OURS: [], STOCK: []}
+    content, threads = digest_of_content(run.content), run.plan.training_threads
+    trainings: dict[str, list[Training]] = {OURS: [], STOCK: []}
     order = [ours, ours] if run.plan.reuse_stock else [ours, stock, ours]
     if run.plan.reuse_stock:
         run.models[STOCK] = run.plan.reuse_stock
+        kept = Training.kept(run.plan.reuse_stock, content, threads)
+        trainings[STOCK] = [kept] if kept else []
+        run.figures.about["stock's model"] = KEPT if kept else FOREIGN
     for side in order:
         run.done(f"training {side.name}")
-        made = train(side, run.content, run.folder / "models", run.plan.training_threads)
+        made = train(side, run.content, run.folder / "models", threads)
+        made.keep(content, threads)
         run.models[side.name] = made.model
-        costs[side.name].append((made.wall, made.cpu))
-    for name, pairs in costs.items():
-        for key, place in (("training_wall", 0), ("training_cpu", 1)):
-            values = [pair[place] for pair in pairs]
-            if values:
-                run.figures.put(key, name, statistics.median(values), values)
+        trainings[side.name].append(made)
+    for name, all_made in trainings.items():
+        if all_made:
+            _put(run, "training_wall", name, [made.wall for made in all_made])
+            _put(run, "training_cpu", name, [made.cpu for made in all_made])
+
+
+def _put(run: Run, key: str, name: str, values: list[float]) -> None:
+    """Keep a median with what it is the median of."""
+    run.figures.put(key, name, statistics.median(values), values)
 
 
 def accuracy_of_both(run: Run) -> None:
@@ -145,8 +177,8 @@ def starts_of_both(run: Run) -> None:
                 measures.talk(server.door, run.messages, measures.MESSAGES_BEFORE_MEMORY)
                 memory[side.name].append(float(server.memory()))
     for name in (OURS, STOCK):
-        run.figures.put("start", name, statistics.median(starts[name]), starts[name])
-        run.figures.put("memory", name, statistics.median(memory[name]), memory[name])
+        _put(run, "start", name, starts[name])
+        _put(run, "memory", name, memory[name])
 
 
 def turns_of_both(run: Run) -> None:
@@ -162,9 +194,9 @@ def turns_of_both(run: Run) -> None:
         times = measures.turn_times(doors, run.messages, run.plan.sessions, run.done)
         for name, found in times.items():
             for turn, seconds in found.seconds.items():
-                run.figures.put(f"turn_{turn}", name, found.median(turn), seconds)
+                _put(run, f"turn_{turn}", name, seconds)
         for name, speeds in _speeds(run, doors).items():
-            run.figures.put("throughput", name, statistics.median(speeds), speeds)
+            _put(run, "throughput", name, speeds)
         _through_the_web(run, servers[OURS])
 
 
@@ -189,15 +221,14 @@ def _through_the_web(run: Run, server: Server) -> None:
         run.figures.web["throughput"] = statistics.median(_speeds(run, doors)["web"])
 
 
+PARTS = (compile_packages, train_both, accuracy_of_both, starts_of_both, turns_of_both)
+
+
 def steps(plan: Plan) -> int:
     """How often `Run.done` is called."""
-    trainings = 2 if plan.reuse_stock else 3
-    return (
-        trainings
-        + 2
-        + 2 * (plan.starts + plan.sessions + plan.rounds)
-        + (plan.web_sessions + plan.rounds)
-    )
+    before = 1 + (2 if plan.reuse_stock else 3) + 2
+    pairs = plan.starts + plan.sessions + plan.rounds
+    return before + 2 * pairs + plan.web_sessions + plan.rounds
 
 
 # Around them
@@ -217,6 +248,7 @@ def about(run: Run, began: datetime.datetime, on: dict[str, str]) -> dict[str, s
         **on,
         "versions": ", ".join(f"{name} {found}" for name, found in machine.versions().items()),
         "training data": data,
+        "content": f"SHA-256 {digest_of_content(run.content)} (domain.yml and data/)",
         "held-out set": f"{len(run.cases)} messages, SHA-256 {digest(HELDOUT)}",
         "threads of numeric libraries, both sides": (
             f"training {plan.training_threads}, serving {plan.serving_threads}"
@@ -248,6 +280,7 @@ def working_folder(keep: bool) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        shutil.rmtree(folder / "bytecode", ignore_errors=True)
         console.print(f"Models and logs are in {folder.relative_to(PROJECT)}")
 
 
@@ -283,9 +316,9 @@ def measure(plan: Plan, folder: Path) -> Figures:
             done,
             {},
         )
-        for part in (train_both, accuracy_of_both, starts_of_both, turns_of_both):
+        for part in PARTS:
             part(run)
-    run.figures.about = about(run, began, on)
+    run.figures.about.update(about(run, began, on))
     return run.figures
 
 
@@ -306,7 +339,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a trial in a few minutes")
     parser.add_argument("--examples", type=int, help="examples of each intent (--quick: 4)")
     parser.add_argument("--keep", action="store_true", help="keep models and logs, in var/")
-    parser.add_argument("--reuse-stock", type=Path, metavar="MODEL", help="do not train stock")
+    parser.add_argument(
+        "--reuse-stock",
+        type=Path,
+        metavar="MODEL",
+        help="stock's model of an earlier run with --keep",
+    )
     parser.add_argument("--threads", type=int, default=1, help="of a server (default 1)")
     parser.add_argument(
         "--training-threads", type=int, default=os.cpu_count(), help="of a training (default all)"

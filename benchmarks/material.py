@@ -114,6 +114,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
+def digest_of_content(content: Path) -> str:
+    """The same of the domain and the training data of a copy (not of the pipeline)."""
+    whole = hashlib.sha256()
+    for path in [content / "domain.yml", *sorted((content / "data").rglob("*.yml"))]:
+        whole.update(str(path.relative_to(content)).encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()[:12]
+
+
 def read_cases(content: Path, path: Path = HELDOUT) -> list[Case]:
     """The held-out messages (shape: tests/heldout/README.md)."""
     small_talk = _small_talk(content)

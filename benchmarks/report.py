@@ -177,7 +177,8 @@ def _draw_costs(figures: Figures, axes: Axes) -> None:
     keys = [key for key in BARS if share(figures, key) is not None]
     values = [share(figures, key) or 0.0 for key in keys]
     bars = axes.barh([_bar_title(key) for key in keys], values, color=BLUE, height=0.6)
-    axes.bar_label(bars, [f" {value:.2f}" for value in values])
+    clear = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+    axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=5, bbox=clear, zorder=4)
     for place, key in enumerate(keys):
         limit = _limit(key)
         if limit is not None:
@@ -187,7 +188,7 @@ def _draw_costs(figures: Figures, axes: Axes) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.15, *(value * 1.15 for value in values), 0))
     axes.set_title("Share of the default pipeline's cost (shorter is better)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     _open_frame(axes)
 
 
@@ -202,10 +203,10 @@ def _draw_accuracy(figures: Figures, axes: Axes) -> None:
             places, values, 0.38, color=colour, hatch=hatch, edgecolor="white", label=label
         )
         axes.bar_label(bars, [f"{value:.0f}" for value in values])
-    axes.set_xticks(range(len(kinds)), kinds)
+    axes.set_xticks(range(len(kinds)), [kind.replace(" ", "\n", 1) for kind in kinds])
     axes.set_ylim(0, 108)
     axes.set_title("Held-out messages understood, %")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
     _open_frame(axes)
 
 

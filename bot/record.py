@@ -231,8 +231,8 @@ class Record:
         self.store.close()
 
     async def _in_time(self, work: Callable[[], T], deadline: float | None = None) -> T:
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
             return await asyncio.wait_for(asyncio.shield(running), deadline or self.deadline)
         except TimeoutError:
             running.add_done_callback(_seen)

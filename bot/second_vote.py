@@ -1,7 +1,7 @@
 """What the assistant's second vote may do: raise a level that the screen missed, never lower one.
 
 The screen has decided before the assistant is asked, and every promise about cards holds without
-this. Thresholds: docs/decisions/0008-second-vote.md has the trade-off they were read from.
+this. docs/decisions/0008-second-vote.md has the trade-off that the thresholds were read from.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def raised_by_vote(assessment: Assessment, heard: Heard | None) -> Assessment:
     needed = CARD_AGAINST_CONTEXT if assessment.signs else CARD
     if vote.confidence >= needed and Level(vote.level).calls_for_card:
         level = Level(vote.level)
-        note = f"Raised to {level} by the second vote ({vote.confidence:.2f})."
-        explanation = f"{assessment.explanation} {note}".strip()
+        note = f"second vote: {level} {vote.confidence:.2f}"
+        explanation = f"{assessment.explanation} ({note})".strip()
         return replace(
             assessment, level=level, card_id=str(level), time="present", explanation=explanation
         )

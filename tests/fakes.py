@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from bot.store import StoreError
@@ -238,6 +239,56 @@ class BrokenStore:
             return found(*args, **kwargs)
 
         return call
+
+
+class MemoryStore:
+    """A store that keeps turns in a dictionary: for tests of many messages, not of storing."""
+
+    def __init__(self) -> None:
+        self._conversations: dict[str, list[SimpleNamespace]] = {}
+        self._turns: list[SimpleNamespace] = []
+
+    def create_conversation(self, conversation_id: str, **facts: Any) -> None:
+        self._conversations[conversation_id] = []
+
+    def record_message(
+        self, conversation_id: str, text: str, *, idempotency_key: str | None, button: str | None
+    ) -> SimpleNamespace:
+        """Refuses what no database and no cipher takes."""
+        for word in (text, button or ""):
+            word.encode("utf-8")
+        turns = self._conversations[conversation_id]
+        turn = SimpleNamespace(
+            id=len(self._turns),
+            number=len(turns) + 1,
+            text=text,
+            button=button,
+            level="none",
+            asks_back=False,
+            taken_back=False,
+            outcome=None,
+            topic=None,
+            replies=[],
+        )
+        turns.append(turn)
+        self._turns.append(turn)
+        return turn
+
+    def turns(self, conversation_id: str, *, last: int) -> list[SimpleNamespace]:
+        return self._conversations[conversation_id][-last:]
+
+    def finish_turn(self, turn_id: int, **finish: Any) -> None:
+        json.dumps(finish)
+        vars(self._turns[turn_id]).update(finish)
+
+    def record_safety_event(self, **facts: Any) -> None:
+        json.dumps(facts)
+
+    def ping(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 DISK_FULL = StoreError("The disk that holds the database is full.", temporary=True)

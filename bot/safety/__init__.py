@@ -1,7 +1,9 @@
-"""The safety screen: reads a message with the turns before it and says whether a card goes out first.
+"""The safety screen: reads a message with the turns before it and says whether a card goes out
+first.
 
-Pure and self-contained (spaCy and the data beside it): no model, no network, no database. Method and targets follow the
-ConText algorithm (Harkema et al. 2009) with emergency predicates as single signs.
+Pure and self-contained (spaCy and the data beside it): no model, no network, no database. Method
+and targets follow the ConText algorithm (Harkema et al. 2009) with emergency predicates as single
+signs.
 
     >>> assess([], "my husband won't wake up").level
     <Level.emergency: 'emergency'>
@@ -42,7 +44,8 @@ _faults = 0
 
 
 def load() -> Screen:
-    """Read and compile the rules once (also called by the first `assess`). Raises DataError on a bad rule."""
+    """Read and compile the rules once (also called by the first `assess`). Raises DataError on a
+    bad rule."""
     global _screen
     if _screen is None:
         with _lock:
@@ -64,11 +67,12 @@ def faults() -> int:
 def assess(history: Sequence[PastTurn], text: str) -> Assessment:
     """Assess one message in the light of the turns before it. Never raises.
 
-    A fault inside counts as danger: the assessment is an emergency with `fault=True`, and `faults()` grows.
+    A fault inside counts as danger: the assessment is an emergency with `fault=True`, and
+    `faults()` grows.
     """
     try:
         return dialogue.assess(load(), history, text)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever breaks, the visitor gets the card
         _count_fault(error)
         return Assessment(
             level=Level.emergency,

@@ -1,7 +1,7 @@
 """Reads amounts of medicine ("took 20", "6 x 20mg", "ten 20s"), only ever to raise a level.
 
-Nothing here judges an amount safe: severe poisoning is described from 60 mg on (Perry 1998), so the bounds below
-only sort a reported dose into "poison line" and "emergency".
+Nothing here judges an amount safe: severe poisoning is described from 60 mg on (Perry 1998), so
+the bounds below only sort a reported dose into "poison line" and "emergency".
 """
 
 from __future__ import annotations
@@ -22,7 +22,23 @@ _MANY_OF_OTHER_DRUG = 8.0
 _STRENGTHS = frozenset({5.0, 10.0, 15.0, 20.0, 25.0})
 _RANGE = frozenset({"to", "or", "maybe", "a", "ou", "o"})
 _RATE_LINKS = frozenset(
-    "times time once twice thrice x tablet tablets pill pills mg fois veces comprimes pastillas".split()
+    [
+        "times",
+        "time",
+        "once",
+        "twice",
+        "thrice",
+        "x",
+        "tablet",
+        "tablets",
+        "pill",
+        "pills",
+        "mg",
+        "fois",
+        "veces",
+        "comprimes",
+        "pastillas",
+    ]
 )
 _LOOK_AHEAD = 3
 _RATE_AHEAD = 3
@@ -109,7 +125,9 @@ class AmountReader:
         if (start and words[start - 1] in self._v.before_not) or 1900 <= value <= 2100:
             return None
         stop = after
-        while stop < min(after + 8, len(words)) and message.sentence[stop] == message.sentence[start]:
+        while (
+            stop < min(after + 8, len(words)) and message.sentence[stop] == message.sentence[start]
+        ):
             stop += 1
         rest = words[after:stop]
         count, strength, total, used = self._measure(rest, value)
@@ -155,7 +173,12 @@ class AmountReader:
         if head in v.times and len(rest) > 1:
             second = self._value(rest[1])
             if second is not None:
-                return value, second, value * second, 3 if rest[2:3] and rest[2] in v.milligrams else 2
+                return (
+                    value,
+                    second,
+                    value * second,
+                    3 if rest[2:3] and rest[2] in v.milligrams else 2,
+                )
         if head in _RANGE and len(rest) > 1:
             upper = self._value(rest[1])
             if upper is not None:
@@ -192,15 +215,18 @@ class AmountReader:
                 return (value, place + 2) if words[place + 1] in self._v.milligrams else (None, end)
         return None, end
 
+    def _links(self, word: str) -> bool:
+        """True for words between an amount and its rate: "three times", "tablets"."""
+        return word in _RATE_LINKS or word.isdigit() or word in self._v.numbers
+
     def _is_rate(self, message: Words, end: int) -> bool:
         """True for "20 mg a day", "3 pills daily", "10 mg three times a day"."""
         words = message.words
         for place in range(end, min(end + _RATE_AHEAD, len(words))):
             if message.sentence[place] != message.sentence[end - 1]:
                 return False
-            if place > end and words[place - 1] not in _RATE_LINKS and not words[place - 1].isdigit():
-                if self._v.numbers.get(words[place - 1]) is None:
-                    return False
+            if place > end and not self._links(words[place - 1]):
+                return False
             if words[place] in self._v.rate:
                 return True
             pair = " ".join(words[place : place + 2])

@@ -1,7 +1,8 @@
 """The fixed safety texts: one wording per level, language and form, numbers filled in by region.
 
-Wording follows the project's emergency card (first line the action; first screen at most 50 words; says that it is
-automated, cannot call and that nobody watches). Texts are data in cards/*.yml, numbers in contacts.yml.
+Wording follows the project's emergency card (first line the action; first screen at most 50 words;
+says that it is automated, cannot call and that nobody watches). Texts are data in cards/*.yml,
+numbers in contacts.yml.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ FORMS = ("web", "sms", "plain")
 CARD_IDS = ("emergency", "poison", "crisis", "pet", "ask_back")
 SMS_LENGTH = 160
 _GSM7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _SERVICES = ("emergency", "poison", "crisis", "animal", "nurse", "young")
 
@@ -61,8 +62,9 @@ class Link:
 class Card:
     """A card ready to send.
 
-    `first` is the first screen, `rest` the lines after it. For form "sms" the message is `sms_parts` (each at most 160
-    GSM-7 characters) and `first`, `rest` repeat them. `links` are for the web form.
+    `first` is the first screen, `rest` the lines after it. For form "sms" the message is
+    `sms_parts` (each at most 160 GSM-7 characters) and `first`, `rest` repeat them. `links` are
+    for the web form.
     """
 
     id: str
@@ -83,7 +85,8 @@ class Card:
 
 @lru_cache(maxsize=1)
 def load_cards() -> dict[str, SafetyTexts]:
-    """All safety texts by language. Raises when a card, a button or a line is missing in a language."""
+    """All safety texts by language. Raises when a card, a button or a line is missing in a
+    language."""
     loaded: dict[str, SafetyTexts] = {}
     for language in LANGUAGES:
         path = FOLDER / f"{language}.yml"
@@ -102,8 +105,9 @@ def card(
 ) -> Card:
     """The card of a level (or a card id) in a language, form and region.
 
-    An unknown language is read as English, an unknown region as "unknown" (both North American poison lines,
-    labelled): a card is never refused. Raises KeyError only for an id that is no card.
+    An unknown language is read as English, an unknown region as "unknown" (both North American
+    poison lines, labelled): a card is never refused. Raises KeyError only for an id that is no
+    card.
     """
     identity = level_or_id.value if isinstance(level_or_id, Level) else level_or_id
     language = language if language in LANGUAGES else "en"
@@ -144,7 +148,8 @@ _BUTTONS_AFTER = {
 
 
 def line(name: str, language: str = "en", region: str = "unknown") -> str:
-    """One fixed line: reminder, caution, safety_line_overdose, safety_line_withdrawal, pump, nurse_line..."""
+    """One fixed line: reminder, caution, safety_line_overdose, safety_line_withdrawal, pump,
+    nurse_line..."""
     language = language if language in LANGUAGES else "en"
     region = region if region in REGIONS else "unknown"
     return load_cards()[language].lines[name].format(**_fill(language, region))

@@ -1,8 +1,9 @@
-"""Decides whether a danger sign is happening, or asked about, imagined, denied, long past or a figure of speech.
+"""Decides whether a danger sign is happening, or asked about, imagined, denied, long past or a
+figure of speech.
 
-The idea is ConText (Harkema et al. 2009) turned round for safety: a sign that contains its negation ("not
-breathing") is one sign; doubt never lowers; another person never filters; a sign is lowered only by something
-that covers it. What stays is affirmed.
+The idea is ConText (Harkema et al. 2009) turned round for safety: a sign that contains its
+negation ("not breathing") is one sign; doubt never lowers; another person never filters; a sign is
+lowered only by something that covers it. What stays is affirmed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _PEOPLE = ("pet", "child", "young", "adult", "other", "generic", "self")
 _NEGATION_REACH = 3
 _CUE_REACH = 40
 _FRAME_REACH = 8
+_NEVER_NEGATED = frozenset({"stopped"})
 _ASKING = ("information", "hypothetical", "question", "fiction", "quoted")
 _VISIBLE = frozenset({"breathing", "consciousness", "colour", "seizure"})
 _HAVE_REACH = 4
@@ -73,7 +75,9 @@ class Scene:
         Words such as "fine now" and "clean now" are no sign that something happens now.
         """
         self.people.sort(key=_start)
-        fine = frozenset(w for cue in self.cues if cue.kind == "fine" for w in range(cue.start, cue.end))
+        fine = frozenset(
+            w for cue in self.cues if cue.kind == "fine" for w in range(cue.start, cue.end)
+        )
         for cue in sorted(self.cues, key=_start):
             if cue.kind in {"now", "recent"} and not fine.isdisjoint(range(cue.start, cue.end)):
                 continue
@@ -116,7 +120,8 @@ def _start(span: Span) -> int:
 
 
 def people_of(occurrences: Occurrences, language: str) -> list[Span]:
-    """Mentions of people and animals; "a child" (indefinite) counts as generic, "my child" as child."""
+    """Mentions of people and animals; "a child" (indefinite) counts as generic, "my child" as
+    child."""
     indefinite = set(occurrences.get(f"{language}:indefinite", {}))
     best: dict[int, Span] = {}
     for kind in _PEOPLE:
@@ -157,7 +162,7 @@ def _status(finding: Finding, scene: Scene, bare_signs: int) -> tuple[str, str]:
         return "figurative", "none"
     cue = _opening_cue(finding, scene)
     who = _subject(finding, scene, cue.end if cue else 0)
-    if _negated(finding, scene):
+    if finding.rule.kind not in _NEVER_NEGATED and _negated(finding, scene):
         return "negated", who
     if _quoted(finding, scene, who):
         return "quoted", who
@@ -175,7 +180,8 @@ def _status(finding: Finding, scene: Scene, bare_signs: int) -> tuple[str, str]:
 
 
 def _quoted(finding: Finding, scene: Scene, who: str) -> bool:
-    """Told from a film, an article or a lesson; never when the writer's own people are spoken of."""
+    """Told from a film, an article or a lesson; never when the writer's own people are spoken
+    of."""
     if who == "self" or scene.has("now"):
         return False
     if not scene.has("fiction") and not scene.has("quoted"):
@@ -187,6 +193,8 @@ def _quoted(finding: Finding, scene: Scene, who: str) -> bool:
 
 def _report_in_spite(finding: Finding, who: str, scene: Scene) -> bool:
     """ "What do I do if my son took ten" reports an event although it is put as a condition."""
+    if finding.rule.form == "simple":
+        return False
     if scene.has("would") and not scene.has("now") and not scene.amounts:
         return False
     if who == "self":
@@ -220,9 +228,12 @@ def _bare_status(
 
 
 def _opening_cue(finding: Finding, scene: Scene) -> Span | None:
-    """The nearest cue before the finding that makes it a condition or a question for information."""
+    """The nearest cue before the finding that makes it a condition or a question for
+    information."""
     place = finding.start
     ends = scene.between("terminator", place - _CUE_REACH, place + 1)
+    if finding.rule.form == "simple":
+        ends = []
     best: Span | None = None
     for cue in scene.cues_in(("hypothetical", "information"), place):
         if cue.start > place or any(cue.end <= end.start for end in ends):
@@ -241,7 +252,8 @@ def _people_near(finding: Finding, scene: Scene) -> list[Span]:
 
 
 def _subject(finding: Finding, scene: Scene, floor: int) -> str:
-    """Who the finding is about: the nearest person before its end in the sentence, after `floor`."""
+    """Who the finding is about: the nearest person before its end in the sentence, after
+    `floor`."""
     low = max(floor, finding.start - _FRAME_REACH)
     nearest = "none"
     for person in _people_near(finding, scene):
@@ -257,7 +269,8 @@ def _subject(finding: Finding, scene: Scene, floor: int) -> str:
 def _negated(finding: Finding, scene: Scene) -> bool:
     """True when a word of negation governs the finding and no doubt surrounds it.
 
-    A pattern that holds its own negation ("not breathing") can only be negated from before its first word.
+    A pattern that holds its own negation ("not breathing") can only be negated from before its
+    first word.
     """
     clause = scene.message.clause
     governed = finding.start if finding.negates else finding.core
@@ -271,6 +284,8 @@ def _negated(finding: Finding, scene: Scene) -> bool:
         if any(doubt.end >= cue.start for doubt in doubts):
             continue
         if scene.between("terminator", cue.end, governed + 1):
+            continue
+        if any(cue.end <= p.start < governed for p in _people_near(finding, scene)):
             continue
         if not scene.conjunctions & set(range(cue.end, governed + 1)):
             return True

@@ -1,8 +1,8 @@
 """Reads a message in the light of the turns before it.
 
-What was reported stays reported: a dose in the first turn and "kinda sleepy" in the fourth are one emergency. A change of
-topic clears nothing and repeats nothing: only a message that adds something to the danger brings the card again. Only a
-clear taking back, or its button, clears.
+What was reported stays reported: a dose in the first turn and "kinda sleepy" in the fourth are one
+emergency. A change of topic clears nothing and repeats nothing: only a message that adds something
+to the danger brings the card again. Only a clear taking back, or its button, clears.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.safety.amounts import MANY_MG
+from bot.safety.amounts import MANY_MG, SEVERAL_MG, SEVERAL_TABLETS
 from bot.safety.context import SPECIFIC
 from bot.safety.rulebook import Combination
 from bot.safety.screen import Reading, Screen, caution_kinds, raising
@@ -110,7 +110,8 @@ def kinds_of(reading: Reading) -> set[str]:
             kinds.add("mild_other")
     if reading.has("now") or reading.has("recent"):
         kinds.add("now")
-    if len(symptoms) > 1:
+    seen = {f.core for f in reading.findings if f.status == "affirmed" and f.rule.kind == "seen"}
+    if len(symptoms) > 1 or len(seen) > 1:
         kinds.add("symptoms")
     if "body" in kinds:
         kinds.add("danger")
@@ -153,15 +154,20 @@ def assess(screen: Screen, history: Sequence[PastTurn], text: str) -> Assessment
 
 
 def _added_by_history(reading: Reading, own: set[str], carried: Carried) -> set[str]:
-    """What a short reply means once something was reported ("about 6 of them", "is it normal to be sleepy")."""
+    """What a short reply means once something was reported ("about 6 of them", "is it normal to be
+    sleepy")."""
     added: set[str] = set()
     event = carried.kinds & _OPEN_EVENTS
     if not event:
         return added
     size = len(reading.words)
-    if size <= _SHORT_REPLY and event - {"intake"} and "information" not in _cue_kinds(reading):
-        if any((a.count or 0) >= 3 or (a.total_mg or 0) >= 60 for a in reading.amounts):
-            added.add("dose_large")
+    answers = size <= _SHORT_REPLY and "information" not in _cue_kinds(reading)
+    much = any(
+        (a.count or 0) >= SEVERAL_TABLETS or (a.total_mg or 0) >= SEVERAL_MG
+        for a in reading.amounts
+    )
+    if answers and much and event - {"intake"}:
+        added.add("dose_large")
     return added
 
 
@@ -241,16 +247,14 @@ def _sign(reading: Reading, index: int, text: str) -> Sign:
     finding = reading.findings[index]
     start = reading.words.starts[finding.start]
     end = max(reading.words.ends[finding.start : finding.end])
-    return Sign(
-        finding.rule.category, finding.rule.id, start, end, text[start:end], finding.status
-    )
+    return Sign(finding.rule.category, finding.rule.id, start, end, text[start:end], finding.status)
 
 
 def _person(reading: Reading, carried: Carried) -> str:
     spoken = {p.kind for p in reading.people}
-    if carried.person not in {"unknown", "self"}:
-        if reading.person == "unknown" or (reading.person == "adult" and spoken <= {"other", "self"}):
-            return carried.person
+    only_pronouns = reading.person == "adult" and spoken <= {"other", "self"}
+    if carried.person not in {"unknown", "self"} and (only_pronouns or reading.person == "unknown"):
+        return carried.person
     if reading.person != "unknown":
         return reading.person
     return carried.person

@@ -1,9 +1,10 @@
 """Turns what people type in a hurry into plain words, keeping the way back to the original text.
 
-Steps, in order: fold (NFKD, accents, zero-width, homoglyphs, emoji to words, lower case), cut into tokens,
-then settle every token that the rules do not know: contractions and text-speak, stretched letters, leet,
-censored letters, spelling (a short list of critical words only), glued words; spaced-out letters are joined.
-No step guesses about ordinary words, so a question about dose stays a question about dose.
+Steps, in order: fold (NFKD, accents, zero-width, homoglyphs, emoji to words, lower case), cut into
+tokens, then settle every token that the rules do not know: contractions and text-speak, stretched
+letters, leet, censored letters, spelling (a short list of critical words only), glued words;
+spaced-out letters are joined. No step guesses about ordinary words, so a question about dose stays
+a question about dose.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from functools import lru_cache
 from bot.safety.spelling import Speller
 
 UNKNOWN = "\u00b7"
-"""Stands for every word the rules do not know, so that no visitor's word is kept in a shared vocabulary."""
+"""Stands for every word the rules do not know, so that no visitor's word is kept in a shared
+vocabulary."""
 
 _HOMOGLYPHS = str.maketrans("аеорсухіјѕһԁɡɑοενικτ’‘ʼ´`＇ʹ′", "aeopcyxijshdgaoevikt''''''''")
-_TOKEN = re.compile(r"\d+[.,]\d+[^\W_]*|[^\W_]+(?:[@$*'!][^\W_]+)*|@[^\W_]+|\$[^\W_]+|\.{2,}|\n\s*\n|\S|\n")
+_TOKEN = re.compile(
+    r"\d+[.,]\d+[^\W_]*|[^\W_]+(?:[@$*'!][^\W_]+)*|@[^\W_]+|\$[^\W_]+|\.{2,}|\n\s*\n|\S|\n"
+)
 _ELISION = re.compile(r"^(j|n|l|d|s|t|m|c|qu|jusqu|lorsqu|puisqu)'(.+)$")
 _RUN = re.compile(r"(.)\1+")
 _LONG_RUN = re.compile(r"(.)\1{2,}")
@@ -28,7 +32,8 @@ _ALNUM_SPLIT = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _LEET_ONE = str.maketrans("013457890@$!", "oieastbgoasi")
 _LEET_TWO = str.maketrans("013457890@$!", "oleastbgoasi")
 _SENTENCE_END = frozenset(".!?;")
-_CLAUSE_END = frozenset(",:()\n\"/-–—")
+_CLAUSE_END = frozenset(',:()\n"/-–—')
+_MAX_APOSTROPHES = 3
 _MAX_GLUED = 160
 _MAX_PIECE = 18
 
@@ -37,7 +42,8 @@ _MAX_PIECE = 18
 class Words:
     """A message as normalised words with their place in the original text.
 
-    `sentence` and `clause` number the part of the message each word stands in (same length as `words`).
+    `sentence` and `clause` number the part of the message each word stands in (same length as
+    `words`).
     """
 
     words: list[str] = field(default_factory=list)
@@ -67,7 +73,8 @@ def _fold_character(character: str) -> str:
 
 
 def fold(text: str, emoji: Mapping[str, str]) -> tuple[str, list[int] | None]:
-    """Fold `text`; the second value maps each folded character to its original offset (None: the same).
+    """Fold `text`; the second value maps each folded character to its original offset (None: the
+    same).
 
     Example: "Ｏ\\u200bVERDOSE 💊" becomes "overdose  pill ".
     """
@@ -90,8 +97,9 @@ def fold(text: str, emoji: Mapping[str, str]) -> tuple[str, list[int] | None]:
 class Normaliser:
     """Settles words against the vocabulary of the rules.
 
-    `vocabulary` are the words the rules know, `expansions` map contractions and text-speak to words,
-    `critical` is the short list that may be reached by edit distance, `emoji` maps one character to a word.
+    `vocabulary` are the words the rules know, `expansions` map contractions and text-speak to
+    words, `critical` is the short list that may be reached by edit distance, `emoji` maps one
+    character to a word.
     """
 
     def __init__(
@@ -165,6 +173,8 @@ class Normaliser:
             return self._expansions[token]
         if "'" not in token:
             return None
+        if token.count("'") > _MAX_APOSTROPHES:
+            return tuple(part for part in token.split("'") if part)
         bare = token.replace("'", "")
         if bare in self._expansions:
             return self._expansions[bare]
@@ -203,15 +213,11 @@ class Normaliser:
             return (token,)
         if not token.isalpha():
             return self._settle_mixed(token)
-        return (
-            self._unstretch(token)
-            or self._spell(token)
-            or self._unglue(token)
-            or (token,)
-        )
+        return self._unstretch(token) or self._spell(token) or self._unglue(token) or (token,)
 
     def _settle_mixed(self, token: str) -> tuple[str, ...]:
-        """Digits or signs inside a word: an amount ("20mg"), leet ("0verd0se") or a censored letter."""
+        """Digits or signs inside a word: an amount ("20mg"), leet ("0verd0se") or a censored
+        letter."""
         if "*" in token:
             return self._uncensor(token)
         if sum(c.isalpha() for c in token) >= 2 and not re.fullmatch(r"\d+[a-z]{1,3}", token):
@@ -228,7 +234,7 @@ class Normaliser:
                     return self._spell(plain) or (plain,)
         found: list[str] = []
         for part in _ALNUM_SPLIT.findall(token):
-            found.extend((part,) if part[0].isdigit() else self._settle_plain(part))
+            found.extend(self._settle_plain(part) if part.isalpha() else (part,))
         return tuple(found) or (token,)
 
     def _uncensor(self, token: str) -> tuple[str, ...]:
@@ -293,7 +299,8 @@ class Normaliser:
 
 
 def _join_spaced(tokens: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Join spaced-out letters: "o v e r d o s e", "o.d.", "n-o-t". Needs at least four letters, or o.d."""
+    """Join spaced-out letters: "o v e r d o s e", "o.d.", "n-o-t". Needs at least four letters, or
+    o.d."""
     joined: list[tuple[str, int, int]] = []
     position = 0
     while position < len(tokens):
@@ -302,7 +309,11 @@ def _join_spaced(tokens: list[tuple[str, int, int]]) -> list[tuple[str, int, int
         while ahead < len(tokens) and _is_letter(tokens[ahead][0]):
             letters.append(tokens[ahead])
             ahead += 1
-            if ahead + 1 < len(tokens) and tokens[ahead][0] in ".-_*" and _is_letter(tokens[ahead + 1][0]):
+            if (
+                ahead + 1 < len(tokens)
+                and tokens[ahead][0] in ".-_*"
+                and _is_letter(tokens[ahead + 1][0])
+            ):
                 ahead += 1
         if len(letters) >= 4:
             word = "".join(letter for letter, _, _ in letters)

@@ -1,9 +1,10 @@
 """Patterns over concepts, the language in which danger signs are written.
 
-A pattern is a row of elements: `{concept}` is any phrase of that concept, a plain word is itself, `a|b` either (`can_not` is the
-two words can not),
-`..3` lets up to three words stand between (never across the end of a sentence), a trailing `?` makes an element
-optional, a trailing `!` marks what the pattern is about (else the last element). "{not} ..3 {breathe}" reads: a word of negation and, at most three words on, a word of breathing.
+A pattern is a row of elements: `{concept}` is any phrase of that concept, a plain word is itself,
+`a|b` either (`can_not` is the two words can not), `..3` lets up to three words stand between
+(never across the end of a sentence), a trailing `?` makes an element optional, a trailing `!`
+marks what the pattern is about (else the last element). "{not} ..3 {breathe}" reads: a word of
+negation and, at most three words on, a word of breathing.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Pattern:
     ) -> Iterator[tuple[int, int, int]]:
         """All (first word, end, core) places where the pattern holds, one shortest per first word.
 
-        The core is the first word of the last element (or of the one marked "!"): what the pattern is about.
+        The core is the first word of the last element (or of the one marked "!"): what the pattern
+        is about.
         """
         if not self.possible(occurrences.keys()):
             return
@@ -63,7 +65,7 @@ class Pattern:
             for start, ends in occurrences.get(option, {}).items():
                 if start in seen:
                     continue
-                stops = self._follow({end: start for end in ends}, occurrences, sentence)
+                stops = self._follow(dict.fromkeys(ends, start), occurrences, sentence)
                 if stops:
                     seen.add(start)
                     end = min(stops) if len(self.elements) > 1 else max(stops)
@@ -100,8 +102,9 @@ class Pattern:
 def compile_pattern(
     source: str, resolve: Callable[[str], str], weight: Callable[[str], int]
 ) -> Pattern:
-    """Compile a pattern. `resolve` maps an option as written to a concept key and raises KeyError when it is
-    unknown; `weight` ranks concepts by how common they are (the least common anchors the search)."""
+    """Compile a pattern. `resolve` maps an option as written to a concept key and raises KeyError
+    when it is unknown; `weight` ranks concepts by how common they are (the least common anchors
+    the search)."""
     elements: list[Element] = []
     gap = 0
     for part in source.split():
@@ -127,9 +130,15 @@ def compile_pattern(
         raise PatternError(f"'{source}' must begin with an element that is not optional")
     required = [e for e in elements if not e.optional]
     anchor = min(required, key=lambda e: max(weight(o) for o in e.options))
-    negates = any(option in _NEGATIONS or option.endswith((":not", ":pas")) for e in elements for option in e.options)
+    negates = any(
+        option in _NEGATIONS or option.endswith((":not", ":pas"))
+        for e in elements
+        for option in e.options
+    )
     needed = tuple(frozenset(e.options) for e in required)
     return Pattern(source, tuple(elements), anchor.options, negates, needed)
 
 
-_NEGATIONS = frozenset({"=not", "=no", "=never", "=nothing", "=can not", "=will not", "=is not", "=pas"})
+_NEGATIONS = frozenset(
+    {"=not", "=no", "=never", "=nothing", "=can not", "=will not", "=is not", "=pas"}
+)

@@ -1,7 +1,9 @@
-"""Reads the danger signs, their context and their words from rules/*.yml and refuses what is wrong.
+"""Reads the danger signs, their context and their words from rules/*.yml and refuses what is
+wrong.
 
-Clinical rules are data (the idea is medspaCy's: component, rule class, rules file). A rule that lacks a source,
-its sentences or a known concept stops the load with an error that names file and line.
+Clinical rules are data (the idea is medspaCy's: component, rule class, rules file). A rule that
+lacks a source, its sentences or a known concept stops the load with an error that names file and
+line.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from bot.safety.patterns import Pattern, PatternError, compile_pattern
 RULES = Path(__file__).parent / "rules"
 LANGUAGES = ("en", "fr", "es")
 
-FORMS = ("present", "past", "bare", "certain")
+FORMS = ("present", "past", "simple", "bare", "certain")
 KINDS = (
     "danger",  # an emergency by itself
     "symptom",  # an emergency together with medicine, stopping, a pump or another symptom
@@ -131,7 +133,8 @@ class Rulebook:
 
 
 def expand(phrase: str) -> list[str]:
-    """Spell out alternatives: "convuls(es|ing)" is two phrases; "(very|) slow" makes the word optional."""
+    """Spell out alternatives: "convuls(es|ing)" is two phrases; "(very|) slow" makes the word
+    optional."""
     match = _ALTERNATIVES.search(phrase)
     if match is None:
         return [" ".join(phrase.split())]
@@ -228,9 +231,7 @@ class _Reader:
         for source in self.sentences(entry, key, required):
             for spelled in expand(source):
                 try:
-                    compiled.append(
-                        compile_pattern(spelled, self._lexicon.resolve, self._weight)
-                    )
+                    compiled.append(compile_pattern(spelled, self._lexicon.resolve, self._weight))
                 except PatternError as error:
                     raise self.fail(entry, key, str(error)) from error
         return tuple(compiled)

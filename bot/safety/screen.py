@@ -1,7 +1,8 @@
 """Reads one message and the turns before it and says what danger it holds.
 
-The steps are a visible list: words, concepts, amounts, findings, context (`context.py`), levels (levels.yml), the turns
-before (`dialogue.py`). Pure: no clock, no network, no database, no state besides the rules.
+The steps are a visible list: words, concepts, amounts, findings, context (`context.py`), levels
+(levels.yml), the turns before (`dialogue.py`). Pure: no clock, no network, no database, no state
+besides the rules.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.safety.amounts import AmountReader, AmountWords, Found
+from bot.safety.amounts import AmountReader, AmountWords
 from bot.safety.context import SPECIFIC, Finding, Scene, Span, judge, people_of
 from bot.safety.normalise import Normaliser, Words
 from bot.safety.patterns import Pattern
@@ -18,7 +19,19 @@ from bot.safety.tagger import Tagger
 from bot.safety.types import Amount, Level
 
 _RAISING = frozenset(
-    {"danger", "symptom", "stop_sign", "mild", "seen", "borrowed", "dose_large", "dose", "dose_worry", "child_intake", "pet_intake"}
+    {
+        "danger",
+        "symptom",
+        "stop_sign",
+        "mild",
+        "seen",
+        "borrowed",
+        "dose_large",
+        "dose",
+        "dose_worry",
+        "child_intake",
+        "pet_intake",
+    }
     | {"intent", "means", "stopped", "intake", "alcohol", "sedative", "other_drug", "pump"}
 )
 _CAUTION = frozenset(
@@ -84,7 +97,8 @@ class Screen:
         self._anchored: dict[str, dict[str, list[tuple[Pattern, Rule | Cue | Mask]]]] = {
             language: {} for language in LANGUAGES
         }
-        for owner in (*book.rules, *book.cues, *book.masks):
+        owners: list[Rule | Cue | Mask] = [*book.rules, *book.cues, *book.masks]
+        for owner in owners:
             self._anchor(owner)
 
     def _anchor(self, owner: Rule | Cue | Mask) -> None:
@@ -94,7 +108,8 @@ class Screen:
                 table.setdefault(option, []).append((pattern, owner))
 
     def _spoken(self, words: Sequence[str]) -> list[str]:
-        """Languages whose rules are asked: English always, others when a word of their own occurs."""
+        """Languages whose rules are asked: English always, others when a word of their own
+        occurs."""
         present = set(words)
         return ["en", *(k for k, own in self._own_words.items() if not own.isdisjoint(present))]
 
@@ -168,7 +183,8 @@ class Screen:
 def _excepted(
     rule: Rule, occurrences: dict[str, dict[int, list[int]]], sentence: Sequence[int]
 ) -> frozenset[int]:
-    """Words that an `unless` pattern of the rule covers: a match that touches them does not count."""
+    """Words that an `unless` pattern of the rule covers: a match that touches them does not
+    count."""
     return frozenset(
         word
         for pattern in rule.unless
@@ -298,6 +314,3 @@ def _amount_words(words: dict[str, object]) -> AmountWords:
         other_drugs=group("other_drugs"),
         rate=group("rate"),
     )
-
-
-__all__ = ["Found", "Reading", "Screen", "caution_kinds", "raising"]

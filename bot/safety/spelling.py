@@ -1,8 +1,9 @@
 """Spelling of a short list of critical words by edit distance.
 
-Only words whose misreading costs a life are on the list ("breathing", "overdose", "swallowed"), and real words
-that lie close to them are excepted, because "dose" must never become "does". Lookup is by shared deletions
-(Garbe's symmetric delete), so the time for a word does not grow with the list.
+Only words whose misreading costs a life are on the list ("breathing", "overdose", "swallowed"),
+and real words that lie close to them are excepted, because "dose" must never become "does". Lookup
+is by shared deletions (Garbe's symmetric delete), so the time for a word does not grow with the
+list.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ _LONGEST = 22
 
 
 def allowed_distance(word: str) -> int:
-    """Edits granted to a critical word: none below five letters, one to seven, two from eight on."""
+    """Edits granted to a critical word: none below five letters, one to seven, two from eight
+    on."""
     if len(word) < 5:
         return 0
     return 1 if len(word) < 8 else 2

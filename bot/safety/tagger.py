@@ -1,7 +1,8 @@
 """Marks every concept in a message with one pass of spaCy's PhraseMatcher.
 
-The spaCy vocabulary only ever holds the words of the rules: what a visitor types beyond them is passed as one
-placeholder. So memory does not grow, no visitor's word outlives its message, and threads may share the matcher.
+The spaCy vocabulary only ever holds the words of the rules: what a visitor types beyond them is
+passed as one placeholder. So memory does not grow, no visitor's word outlives its message, and
+threads may share the matcher.
 """
 
 from __future__ import annotations

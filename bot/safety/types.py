@@ -1,7 +1,7 @@
 """The words of the safety screen: what goes in (turns) and what comes out (an assessment).
 
-Levels and categories follow the project's table of dangers (E1-E11, A1, H, P, Q, N). An assessment never
-holds advice: it says what was found and which fixed card answers it.
+Levels and categories follow the project's table of dangers (E1-E11, A1, H, P, Q, N). An assessment
+never holds advice: it says what was found and which fixed card answers it.
 """
 
 from __future__ import annotations

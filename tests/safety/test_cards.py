@@ -1,4 +1,5 @@
-"""The cards: action first, short, plain, one wording (golden copies), numbers only from contacts.yml."""
+"""The cards: action first, short, plain, one wording (golden copies), numbers only from
+contacts.yml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Our own sentences, written while the rules were made: a regression guard, no measure of quality."""
+"""Our own sentences, written while the rules were made: a regression guard, no measure of
+quality."""
 
 from __future__ import annotations
 

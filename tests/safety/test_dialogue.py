@@ -1,4 +1,5 @@
-"""Several turns: what was reported stays reported, a change of topic clears nothing and repeats nothing."""
+"""Several turns: what was reported stays reported, a change of topic clears nothing and repeats
+nothing."""
 
 from __future__ import annotations
 

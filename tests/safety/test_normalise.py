@@ -1,4 +1,5 @@
-"""Normalising: what people type in a hurry becomes words the rules know, with the way back to the original."""
+"""Normalising: what people type in a hurry becomes words the rules know, with the way back to the
+original."""
 
 from __future__ import annotations
 

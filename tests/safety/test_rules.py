@@ -44,7 +44,7 @@ def _copy_rules(folder: Path) -> Path:
     [
         ("kind: plea", "kind: plead", "'kind' cannot be 'plead'"),
         ('"{ayuda_ya}"', '"{ayuda_yaa}"', "unknown concept"),
-        ("    source: T\n    patterns: [\"{ayuda_ya}\"]", '    patterns: ["{ayuda_ya}"]', "source"),
+        ('    source: T\n    patterns: ["{ayuda_ya}"]', '    patterns: ["{ayuda_ya}"]', "source"),
         ("id: es.ayuda", "id: es.palabra", "stands twice"),
         ("category: plea", "category: plea\n    colour: red", "unknown key"),
         ('must_alarm: ["sobredosis", "ayuda"]', "must_alarm: []", "at least one sentence"),

@@ -1,4 +1,5 @@
-"""Single messages: levels, people, amounts, spans, faults, and what must never change the result."""
+"""Single messages: levels, people, amounts, spans, faults, and what must never change the
+result."""
 
 from __future__ import annotations
 
@@ -122,7 +123,21 @@ def test_screen_never_faults_on_any_text(text: str) -> None:
     assert not assess([], text).fault
 
 
-@pytest.mark.parametrize("text", ["", " ", "\x00", "\ud800\udfff", "\u202eabc", "💊" * 500, "²³ 1e999", "\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\x00",
+        "\ud800\udfff",
+        "\u202eabc",
+        "💊" * 500,
+        "²³ 1e999",
+        "\n\n",
+        "j'" * 3000,
+        "a*" * 3000,
+    ],
+)
 def test_screen_never_faults_on_odd_text(text: str) -> None:
     assert not assess([], text).fault
 
