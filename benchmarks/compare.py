@@ -11,7 +11,6 @@ import datetime
 import os
 import shlex
 import shutil
-import signal
 import statistics
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import httpx
 import machine
@@ -49,6 +47,7 @@ from servers import (
     Training,
     assistant,
     compile_once,
+    end_in_order,
     helper,
     sides,
     train,
@@ -271,7 +270,7 @@ def command(arguments: Sequence[str]) -> str:
 def working_folder(keep: bool) -> Iterator[Path]:
     """A folder for models, logs and stores; thrown away unless it is to be kept."""
     if not keep:
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as name:
             yield Path(name)
         return
     parent = PROJECT / "var"
@@ -368,13 +367,9 @@ def plan_of(options: argparse.Namespace) -> Plan:
     )
 
 
-def _stop(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     """Measure, write, show; exit code 1 when something failed."""
-    signal.signal(signal.SIGTERM, _stop)
+    end_in_order()
     options = arguments()
     plan = plan_of(options)
     trial = plan.examples is not None

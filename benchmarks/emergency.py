@@ -10,13 +10,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import signal
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ import machine
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from servers import BENCHMARKS, BenchmarkError, WebDoor, assistant, end, helper, sides
+from servers import BENCHMARKS, BenchmarkError, WebDoor, assistant, end, end_in_order, helper, sides
 
 from bot.settings import PROJECT
 from bot.supervisor import MODEL
@@ -132,20 +130,6 @@ def latency(door: WebDoor, state: str, way: str, number: int, done: Callable[[],
     )
 
 
-@contextmanager
-def signals() -> Iterator[None]:
-    """A SIGTERM ends the run in good order, as Ctrl-C does."""
-
-    def stop(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def measure(model: Path, number: int) -> list[Latency]:
     """All four: assistant running and dead, plain and streamed.
 
@@ -155,7 +139,7 @@ def measure(model: Path, number: int) -> list[Latency]:
     ours, _ = sides(PROJECT / "config.yml")
     rows = []
     with (
-        tempfile.TemporaryDirectory(prefix="benchmark-") as name,
+        tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as name,
         Progress(console=console) as bar,
     ):
         task = bar.add_task("Starting", total=4 * number)
@@ -198,13 +182,13 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=MODEL, help="the assistant's model")
     parser.add_argument("--out", type=Path, default=BENCHMARKS, help="folder of the results")
     options = parser.parse_args()
+    end_in_order()
     if not options.model.exists():
         console.print("There is no trained model. Run `make train`.")
         return 1
     on = {"date": f"{datetime.date.today():%Y-%m-%d}", **machine.describe()}
     try:
-        with signals():
-            rows = measure(options.model.resolve(), options.messages)
+        rows = measure(options.model.resolve(), options.messages)
     except (BenchmarkError, httpx.HTTPError) as error:
         console.print(f"{type(error).__name__}: {error}", style="red", markup=False)
         return 1

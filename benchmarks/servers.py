@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import time
 import uuid
@@ -196,6 +197,16 @@ def compile_once(folder: Path) -> None:
 def tail(log: Path) -> str:
     """The end of a log, for an error message."""
     return log.read_text(errors="replace")[-1500:] if log.exists() else ""
+
+
+def end_in_order() -> None:
+    """A SIGTERM ends the run as Ctrl-C does, every process with it; a second one is not heard."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -80,7 +80,8 @@ def test_settings_read_every_variable(tmp_path: Path) -> None:
         MESSAGES_PER_MINUTE="3",
         MESSAGES_PER_ADDRESS_PER_MINUTE="30",
         CONVERSATIONS_PER_ADDRESS_PER_HOUR="6",
-        REDIS_URL="redis://cache:6379/0",
+        TRANSCRIPT_DAYS="7",
+        SAFETY_EVENT_DAYS="90",
         TRUSTED_PROXIES="10.0.0.1",
     )
     assert settings == Settings(
@@ -100,7 +101,8 @@ def test_settings_read_every_variable(tmp_path: Path) -> None:
         messages_per_minute=3,
         messages_per_address_per_minute=30,
         conversations_per_address_per_hour=6,
-        limits_storage="async+redis://cache:6379/0",
+        transcript_days=7,
+        safety_event_days=90,
         trusted_proxies=("10.0.0.1",),
     )
 
