@@ -103,7 +103,10 @@ async def _for_ever(seconds: float, work: Callable[[], Awaitable[None]]) -> None
     """Do something again and again until cancelled, first after a few seconds."""
     await asyncio.sleep(min(seconds, REPLAY_EVERY))
     while True:
-        await work()
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001  one bad time must not be the last
+            log.error("upkeep failed: %s", type(error).__name__)
         await asyncio.sleep(seconds)
 
 
