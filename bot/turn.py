@@ -22,6 +22,7 @@ from bot.outcomes import Outcome
 from bot.record import Opened, PastReply, Record
 from bot.replies import Part
 from bot.safety import BUTTONS, Assessment, Level, PastTurn, assess
+from bot.safety import forget as forget_readings
 from bot.second_vote import raised_by_vote
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,17 @@ class Helper:
         self.metrics.count("cards_despite_refusal")
         await self.record.safety_event(str(assessment.level), signs, rules, channel, None)
         return _turn(assessment, composed, started)
+
+    async def forget(self, conversation: str) -> bool:
+        """Delete a conversation for good, everywhere; whether there was one.
+
+        Raises:
+            StoreError: the database is gone; nothing is claimed to be deleted.
+        """
+        deleted = await self.record.delete(conversation)
+        forget_readings()
+        await self.assistant.forget(conversation)
+        return deleted
 
     async def assistant_ready(self) -> bool:
         """Whether the assistant answers a smoke phrase with understanding."""

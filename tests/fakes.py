@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -286,6 +287,12 @@ class MemoryStore:
 
     def ping(self) -> None:
         pass
+
+    def delete_older_than(self, cutoff: datetime) -> int:
+        return 0
+
+    def delete_safety_events_older_than(self, cutoff: datetime) -> int:
+        return 0
 
     def close(self) -> None:
         pass

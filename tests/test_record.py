@@ -292,6 +292,23 @@ async def test_store_that_was_gone_at_the_start_is_used_once_it_is_there(
     assert await here.service.helper.record.ready()
 
 
+async def test_replay_is_tried_again_after_a_fault_of_ours(
+    open_here: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.service.REPLAY_EVERY", 0.05)
+    tries = []
+
+    async def fails_at_first(record: Record) -> int:
+        tries.append(record)
+        if len(tries) < 3:
+            raise RuntimeError("a fault of ours")
+        return 0
+
+    monkeypatch.setattr(Record, "replay", fails_at_first)
+    await open_here()
+    await until(lambda: len(tries) > 3)
+
+
 async def test_helper_with_a_locked_database_answers_in_time(here: Here) -> None:
     conversation = await here.begin()
     other = sqlite3.connect(here.service.settings.var / "helper.sqlite3", isolation_level=None)

@@ -45,8 +45,10 @@ class Gate:
     part: a sentence of the message must be this sure to replace an unsure whole.
     own: a whole this sure means what it says; below it, a surer follow-up reading counts.
     second: how sure the answers to both questions of a message must be for two answers.
-    refusal_prefix: intents that begin so are honest refusals; their confidences are added, and
-        together they must reach `refuse` and beat every answer.
+    refusal_prefix: intents that begin so are honest refusals; their confidences are added.
+    refuse: refusals that together reach this stand as one choice beside the answers.
+    refusal_weight: how much more a refusal counts there than an answer: a wrong answer in a
+        confident tone does more harm than a refusal that says who knows.
     """
 
     clear: float = 0.25
@@ -54,7 +56,8 @@ class Gate:
     part: float = 0.5
     own: float = 0.65
     second: float = 0.6
-    refuse: float = 0.3
+    refuse: float = 0.25
+    refusal_weight: float = 2.0
     refusal_prefix: str = "out_of_scope"
     one_answer: Sequence[Sequence[str]] = ()
 
@@ -83,7 +86,7 @@ class Gate:
             total = sum(sure[name] for name in refusals)
             first = max(refusals, key=lambda name: sure[name])
             if total >= self.refuse:
-                sure[first] = total
+                sure[first] = total * self.refusal_weight
         order = sorted(sure, key=lambda name: -sure[name])
         return [{"name": name, "confidence": min(1.0, sure[name])} for name in order]
 
@@ -147,6 +150,7 @@ class CoverageGate(GraphComponent):
             "own": Gate.own,
             "second": Gate.second,
             "refuse": Gate.refuse,
+            "refusal_weight": Gate.refusal_weight,
             "refusal_prefix": Gate.refusal_prefix,
             "one_answer": [],
         }

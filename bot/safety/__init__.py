@@ -64,6 +64,11 @@ def faults() -> int:
     return _faults
 
 
+def forget() -> None:
+    """Forget what was read of earlier turns; call it when a conversation is deleted."""
+    dialogue.forget()
+
+
 def assess(history: Sequence[PastTurn], text: str) -> Assessment:
     """Assess one message in the light of the turns before it. Never raises.
 
@@ -107,6 +112,7 @@ __all__ = [
     "card",
     "contacts",
     "faults",
+    "forget",
     "line",
     "load",
     "load_cards",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bot.safety.amounts import MANY_MG, SEVERAL_MG, SEVERAL_TABLETS
 from bot.safety.context import SPECIFIC
@@ -52,6 +53,17 @@ class Carried:
         self.person = "unknown"
 
 
+@lru_cache(maxsize=4096)
+def _read_again(screen: Screen, text: str) -> Reading:
+    """The reading of an earlier turn: read once, not at every turn after it."""
+    return screen.read(text)
+
+
+def forget() -> None:
+    """Forget the readings of earlier turns: a deleted conversation leaves nothing in memory."""
+    _read_again.cache_clear()
+
+
 def carry(screen: Screen, history: Sequence[PastTurn]) -> Carried:
     """Sum up the earlier turns, oldest first."""
     carried = Carried()
@@ -60,7 +72,7 @@ def carry(screen: Screen, history: Sequence[PastTurn]) -> Carried:
         if pressed is not None:
             _press(carried, pressed, turn)
             continue
-        reading = screen.read(turn.text[:_LONGEST_REMEMBERED])
+        reading = _read_again(screen, turn.text[:_LONGEST_REMEMBERED])
         if takes_back(reading, carried):
             carried.clear()
         else:

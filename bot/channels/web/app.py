@@ -185,10 +185,9 @@ class _Web:
         conversation = request.path_params["conversation"]
         self._authorised(request, conversation)
         try:
-            deleted = await self._helper.record.delete(conversation)
+            deleted = await self._helper.forget(conversation)
         except StoreError:
             raise self._unavailable() from None
-        await self._helper.assistant.forget(conversation)
         if not deleted:
             raise _unknown()
         return Response(status_code=204)

@@ -104,7 +104,9 @@ async def test_same_idempotency_key_gives_the_same_reply_once(visitor: Visitor) 
     assert len(response.json()["turns"]) == 1
 
 
-async def test_deletion_really_deletes(visitor: Visitor, settings: Settings) -> None:
+async def test_deletion_really_deletes(
+    visitor: Visitor, settings: Settings, assistant: FakeAssistant
+) -> None:
     await visitor.say(QUESTION)
     with sqlite3.connect(settings.var / "helper.sqlite3") as plain:
         tokens = [row for (row,) in plain.execute("SELECT text_token FROM turns")]
@@ -113,6 +115,7 @@ async def test_deletion_really_deletes(visitor: Visitor, settings: Settings) -> 
     response = await visitor.http.delete(visitor.path, headers=visitor.headers)
     assert response.status_code == 204
     assert response.content == b""
+    assert assistant.forgotten == [visitor.conversation]
     for path in files_of(settings.var):
         held = path.read_bytes()
         assert tokens[0].encode() not in held, path
@@ -282,6 +285,19 @@ async def test_body_is_counted_as_it_comes_in_not_as_it_is_announced(visitor: Vi
             yield b" " * 100_000
 
     assert_problem(await visitor.post(content=chunks()), 413)
+
+
+async def test_body_that_is_too_large_or_no_json_is_screened_all_the_same(visitor) -> None:
+    danger = NOT_BREATHING.encode()
+    assert_card(await visitor.post(content=danger))
+    assert_card(await visitor.post(content=b'{"text": "' + danger))
+    assert_card(await visitor.post(content=b'{"text": "' + danger + b" " * 2_100_000 + b'"}'))
+
+
+async def test_deletion_works_while_the_assistant_is_dead(visitor, assistant) -> None:
+    await assistant.stop()
+    response = await visitor.http.delete(visitor.path, headers=visitor.headers)
+    assert response.status_code == 204
 
 
 @pytest.mark.parametrize("length", [3_000, 100_000, 1_000_000])

@@ -148,7 +148,7 @@ class AtOnce:
 
 
 #: Most are sent past the database, which would take most of the time; a part goes into it.
-STORED = 2_000
+STORED = 1_000
 
 
 @pytest.mark.parametrize("stored", [True, False], ids=["into the database", "into memory"])

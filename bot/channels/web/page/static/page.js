@@ -48,13 +48,17 @@ function partOf(part) {
   const box = element("section", `part ${part.kind}`);
   if (part.kind === "card") { box.setAttribute("role", "alert"); box.tabIndex = -1; }
   if (part.title) box.append(element("h2", "", part.title));
-  box.append(prose(part.text));
-  const actions = element("div", "actions");
+  const calls = element("div", "actions");
   for (const link of part.links) {
     const a = element("a", "", link.label);
     a.href = link.href;
-    actions.append(a);
+    calls.append(a);
   }
+  const actions = element("div", "actions");
+  // On a card the numbers come first: what to do before why.
+  if (part.kind === "card" && part.links.length) box.append(calls);
+  box.append(prose(part.text));
+  if (part.kind !== "card" && part.links.length) box.append(calls);
   for (const button of part.buttons) {
     const b = element("button", "", button.label);
     b.type = "button";
@@ -78,8 +82,11 @@ function showSaid(text) { turnOf(words.you).append(element("div", "said", text))
 
 function showPart(item, part) {
   const box = partOf(part);
+  const first = !item.querySelector(".part");
   item.append(box);
-  if (part.kind === "card") box.focus();
+  if (part.kind === "card") box.focus({ preventScroll: true });
+  if (part.kind === "card") box.scrollIntoView({ block: "start" });
+  else if (first) item.scrollIntoView({ block: "start" });
   else announce.textContent = `${words.helper}: ${part.title} ${part.text}`;
 }
 
