@@ -156,15 +156,7 @@ class OverHttp:
 
 def turn_row(turn: Turn) -> dict[str, Any]:
     """A turn as an output line has it, without id, number and text."""
-    return {
-        "level": turn.level,
-        "outcome": turn.outcome,
-        "topic": turn.topic,
-        "covers": list(turn.covers),
-        "topics": list(turn.topics),
-        "reply": list(turn.parts),
-        "ms": turn.ms,
-    }
+    return {**turn.as_json(), "ms": turn.ms}
 
 
 async def answer_all(

@@ -68,7 +68,6 @@ class Situation:
     after_card: bool = False
     heard: Heard | None = None
     pressed: str | None = None  # a topic whose button was pressed
-    failure: str | None = None  # why the assistant gave nothing
     safety_button: str | None = None  # a safety button that was pressed
     waiting_step: int = 0
 

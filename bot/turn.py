@@ -66,6 +66,17 @@ class Turn:
     topics: tuple[dict[str, Any], ...]
     ms: int
 
+    def as_json(self) -> dict[str, Any]:
+        """The turn as the web API sends it."""
+        return {
+            "level": self.level,
+            "outcome": self.outcome,
+            "topic": self.topic,
+            "covers": list(self.covers),
+            "topics": list(self.topics),
+            "reply": list(self.parts),
+        }
+
 
 @dataclass
 class Helper:
@@ -227,7 +238,7 @@ class Helper:
             )
         except AssistantUnavailable as error:
             self.metrics.count(f"assistant_{error.reason}")
-            return replace(situation, failure=error.reason)
+            return situation
         return replace(situation, heard=self._known(heard))
 
     def _known(self, heard: Heard) -> Heard:

@@ -198,7 +198,7 @@ def test_composer_shows_the_card_of_every_level_in_every_region(composer, level,
 
 @pytest.mark.parametrize("level", list(Level))
 def test_composer_is_never_empty(composer: Composer, level: Level) -> None:
-    failed = [situation(level, failure="dead"), situation(level, heard=heard("greet"))]
+    failed = [situation(level), situation(level, heard=heard("greet"))]
     pressed = [situation(level, safety_button=b) for b in BUTTONS if b != "someone_needs_help"]
     for each in (*failed, *pressed):
         composed = composer.compose(each)
@@ -239,7 +239,7 @@ def test_composer_shows_the_reminder_before_everything_but_taking_back(composer:
 
 
 def test_fallback_is_an_error_reply_with_the_centres_contact(composer: Composer) -> None:
-    composed = composer.compose(situation(failure="dead"))
+    composed = composer.compose(situation())
     assert composed.outcome is Outcome.error_reply
     assert "Maple Test Centre (+1 555 010 0199" in composed.parts[0].text
     assert composed.parts[0].links[0].href == "tel:+15550100199"

@@ -150,7 +150,7 @@ class _Web:
             message = _message(conversation, sent, region, language)
             if NDJSON in request.headers.get("accept", ""):
                 return StreamingResponse(self._stream(message), media_type=NDJSON)
-            return JSONResponse(_turn_json(await self._turn(message)))
+            return JSONResponse((await self._turn(message)).as_json())
         except Refused as refused:
             card = await self._card_whatever(said or refused.raw)
             if card is None:
@@ -241,7 +241,7 @@ class _Web:
         async def run() -> None:
             try:
                 turn = await self._helper.turn(message, early)
-                await lines.put(json.dumps({"turn": _turn_json(turn)}) + "\n")
+                await lines.put(json.dumps({"turn": turn.as_json()}) + "\n")
             except NoSuchConversation:
                 said = _said({"text": message.text, "button": message.button})
                 card = await self._card_whatever(said)
@@ -266,7 +266,7 @@ class _Web:
         if not isinstance(text, str):
             return None
         turn = await self._helper.card_only(text, self._settings.region, self._settings.language)
-        return _turn_json(turn) if turn is not None else None
+        return turn.as_json() if turn is not None else None
 
     def _authorised(self, request: Request, conversation: str) -> tuple[str, str]:
         """The region and language of the conversation that the token was made for.
@@ -361,17 +361,6 @@ def _well_formed(text: str) -> str:
 
 def _unknown() -> Refused:
     return Refused(404, "No such conversation", "Begin a new conversation.")
-
-
-def _turn_json(turn: Turn) -> dict[str, Any]:
-    return {
-        "level": turn.level,
-        "outcome": turn.outcome,
-        "topic": turn.topic,
-        "covers": list(turn.covers),
-        "topics": list(turn.topics),
-        "reply": list(turn.parts),
-    }
 
 
 def _problem(refused: Refused) -> dict[str, Any]:
